@@ -1,0 +1,68 @@
+# The ways to run, check and measure Client Billing. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+HOST ?=
+PORT ?= 8000
+SEEDS ?= 1..500
+
+.DEFAULT_GOAL := help
+.PHONY: help run check test test-all simulate faults demo bench format lock clean
+
+help: ## what can be asked for
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+run: $(VENV)/.run ## install what is needed and serve everything with demo data on http://localhost:8000
+	@$(BIN)/clientbilling up --demo --port $(PORT) $(if $(HOST),--host $(HOST))
+
+check: $(VENV)/.dev ## format, lint, types, import rules, unit tests
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/contract
+
+test: $(VENV)/.dev ## every test that this machine can run, but for containers; the last lines name what did not run
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --ignore tests/compose tests
+
+test-all: $(VENV)/.dev ## the same with more seeds, and the containers; it fails where RabbitMQ, PostgreSQL, a browser or Docker is missing
+	@CLIENTBILLING_TEST_REQUIRE=all $(BIN)/python -m pytest -n 3 --dist loadfile --ignore tests/compose tests
+	@CLIENTBILLING_TEST_REQUIRE=all $(BIN)/python -m pytest -s tests/compose
+
+faults: $(VENV)/.dev ## seeded histories over three processors, killed anywhere; judged by the processors' own books (SEED=1)
+	@$(BIN)/python -W ignore -m tests.faults.runner $(if $(SEED),--seed $(SEED)) $(if $(CASES),--cases $(CASES))
+
+demo: $(VENV)/.dev ## the product with a practice on each processor's simulator, to try all three without a network
+	@$(BIN)/python -W ignore -m tests.simulators.demo --port $(PORT)
+
+simulate: $(VENV)/.dev ## all five services under one seeded scheduler; a range of seeds: SEEDS=1..500
+	@$(BIN)/python -W ignore -m tests.simulation.seeds $(SEEDS)
+
+bench: $(VENV)/.dev ## measure requests a second, as ratios to the system's own floors in the same run
+	@$(BIN)/python -W ignore -m tests.bench.bench
+
+format: $(VENV)/.dev ## put the code into its form
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
+
+lock: $(VENV)/.dev ## write the lock files anew from pyproject.toml
+	@$(PIP) install uv
+	@deploy/lock $(BIN)/uv
+
+clean: ## remove the environment and what was built (never your data under var/)
+	@rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+$(VENV)/.made:
+	@deploy/check-python $(PYTHON)
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.made deploy/constraints.txt pyproject.toml
+	@echo "Installing Client Billing into $(VENV) (once, a minute or two) ..."
+	@$(PIP) install --require-hashes -r deploy/constraints.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run deploy/constraints-dev.txt
+	@echo "Installing the tools for tests and checks ..."
+	@$(PIP) install --require-hashes -r deploy/constraints-dev.txt
+	@touch $@

@@ -1,0 +1,1 @@
+"""RabbitMQ for this house: who may do what there, as definitions that it loads."""

@@ -1,0 +1,49 @@
+"""The four services behind the gateway, by name; imported only where one of them is to run."""
+
+import importlib
+import signal
+from typing import Any
+
+import eventlet
+
+from deploy.heartbeat import beat
+from shared.answering import run_containers
+from shared.settings import Settings
+
+DOORS = {
+    "invoicing": ("services.invoicing.service", "InvoicingService"),
+    "processors": ("services.processors.service", "ProcessorsService"),
+    "tax": ("services.tax.service", "TaxService"),
+    "notifications": ("services.notifications.service", "NotificationsService"),
+}
+
+
+def door(service: str) -> Any:
+    """The service's class."""
+    module, name = DOORS[service]
+    return getattr(importlib.import_module(module), name)
+
+
+def serve_service(settings: Settings, service: str) -> None:
+    """Serve one service until SIGTERM or SIGINT, then finish what is begun (10 s at most)."""
+    runner = run_containers([door(service)], settings)
+    stopping = eventlet.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: eventlet.spawn_after(0, lambda: stopping.ready() or stopping.send()))
+    runner.start()
+    eventlet.spawn(_watch, runner, stopping)
+    eventlet.spawn(beat, runner.listening, eventlet.sleep)
+    died = stopping.wait()
+    runner.stop()
+    if died:
+        raise SystemExit("a part of the service has died; the supervisor starts it again")
+
+
+def _watch(runner: Any, stopping: eventlet.Event) -> None:
+    """A container that ends by itself ends the process: half a service is worse than none."""
+    died = True
+    try:
+        runner.wait()
+    finally:
+        if not stopping.ready():
+            stopping.send(died)

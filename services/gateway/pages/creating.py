@@ -1,0 +1,104 @@
+"""Creating an invoice and editing a draft: one line is the short path, several lines and the rest are one button away."""
+
+from typing import Any
+
+from flask import Response, g
+
+from services.gateway.caller import role
+from services.gateway.pages.forms import Form, clearable, many, money, one, text
+from services.gateway.pages.page import body_of, go, keyed, must, pages, query, show, through
+from services.gateway.pages.words import money as money_words
+from services.gateway.subjects import clients, colleagues, invoices, service
+
+LINES = many(description=text, quantity=text, unit_amount=money, category=text)
+SHORT = {"description": text, "amount": money}
+REST = {"due_date": text, "memo": text, "discount": one(amount=money, percent=text), "provider_id": text}
+
+
+@pages.get("/billing/create")
+@role("admin")
+def choose_client() -> Response:
+    page = clients.list_clients(g.asker, {"active": "true", **query()}).data
+    return show("choose_client.html", tab="Billing", page=page, query=query())
+
+
+@pages.route("/clients/<client_id>/billing/create", methods=["GET", "POST"])
+@role("admin", "provider")
+def create_invoice(client_id: str) -> Response:
+    client = clients.read_client(g.asker, client_id).data
+    offered = service.read_service(g.asker).data
+
+    def act(form: Form) -> Response:
+        send = form.typed.get("send") == "true"
+        made = invoices.create_invoice(keyed(form), {**_body(form), "client_id": client_id, "send": send}).data
+        return go(f"/invoices/{made['id']}", _made_words(made, client["name"], send))
+
+    def draw(form: Form) -> Response:
+        return show(
+            "create_invoice.html",
+            tab="Clients",
+            form=form,
+            client=client,
+            service=offered,
+            invoice=None,
+            providers=_assigned(offered),
+            provider_id=_usual(client, offered),
+        )
+
+    return through(act, draw)
+
+
+def _usual(client: Any, offered: Any) -> str:
+    """The client's provider, where it is one and assigned: an admin then has nothing to choose."""
+    own = [one for one in client["provider_ids"] if one in offered["provider_ids"]]
+    return own[0] if len(own) == 1 else ""
+
+
+def _made_words(made: Any, name: str, sent: bool) -> str:
+    total = money_words(made["total"], made["currency"])
+    return f"Invoice {made['number']} of {total} is sent. {name} gets an alert." if sent else f"The draft of {total} is saved."
+
+
+@pages.route("/invoices/<invoice_id>/edit", methods=["GET", "POST"])
+@role("admin", "provider")
+def edit_invoice(invoice_id: str) -> Response:
+    found = invoices.read_invoice(g.asker, invoice_id).data
+    must("edit" in found["allowed_actions"])
+
+    def act(form: Form) -> Response:
+        emptied = {"due_date": clearable, "memo": clearable}
+        body = _body(form, **emptied)
+        body.pop("provider_id", None)
+        invoices.edit_invoice(keyed(form), invoice_id, {"discount": None, **body})
+        return go(f"/invoices/{invoice_id}", "The draft is saved.")
+
+    def draw(form: Form) -> Response:
+        return show(
+            "create_invoice.html",
+            tab="Clients",
+            form=form,
+            client=found["client"],
+            invoice=found,
+            service={"may_create": True},
+            providers=[],
+        )
+
+    return through(act, draw)
+
+
+def _body(form: Form, **kinds: Any) -> dict[str, Any]:
+    """`{description, amount}` as long as there is one line; `{lines}` once there are several."""
+    shape = {"lines": LINES} if several_lines(form) else SHORT
+    return body_of(form, **{**shape, **REST, **kinds})
+
+
+def several_lines(form: Form) -> bool:
+    return any(name.startswith("lines-") for name in form.typed)
+
+
+def _assigned(offered: Any) -> list[tuple[str, str]]:
+    """Whom an admin can create the invoice for; a provider creates their own."""
+    if g.asker.role != "admin":
+        return []
+    found = colleagues.list_colleagues(g.asker, {"role": "provider", "active": "true", "limit": "200"}).data["data"]
+    return [(one["id"], one["name"]) for one in found if one["id"] in offered["provider_ids"]]

@@ -1,0 +1,161 @@
+"""The pay page: the card form or the processor's own, the wait for the processor, the payer's bank, coming back, and giving up.
+
+A card is never drawn again. Nothing that a browser brings back from elsewhere is read: the processor is asked.
+"""
+
+from typing import Any
+
+from flask import Response, g, redirect, request
+
+from services.gateway.caller import gateway, role
+from services.gateway.pages.forms import Form, digits, flag, money, one, secret, text, whole, year
+from services.gateway.pages.invoices import LIVE, live_payment, usable
+from services.gateway.pages.page import allow_sources, go, keyed, origin_of, pages, show, through
+from services.gateway.pages.words import money as money_words
+from services.gateway.subjects import cards, invoices, payments, processors
+from shared.faults import Conflict, Unavailable
+
+CARD = one(number=digits, exp_month=whole, exp_year=year, cvc=text, name=text, postal_code=text)
+
+
+@pages.route("/invoices/<invoice_id>/pay", methods=["GET", "POST"])
+@role("client")
+def pay(invoice_id: str) -> Response:
+    def act(form: Form) -> Response:
+        try:
+            paid = invoices.pay_invoice(keyed(form), invoice_id, _body(invoice_id, form)).data
+        except Conflict as conflict:  # paid already, or another payment is on its way: the page knows which
+            return _after_conflict(invoice_id, conflict)
+        return _went(invoice_id, paid)
+
+    return through(act, lambda form: _draw(invoice_id, form))
+
+
+def _body(invoice_id: str, form: Form) -> dict[str, Any]:
+    """One way to pay, as the form that was drawn offered it."""
+    if form.typed.get("hosted"):
+        back = f"{request.host_url}returns/{invoice_id}"
+        return {**form.body(g.asker.practice["currency"], hosted=flag, amount=money), "return_url": back}
+    if form.typed.get("payment_method_id"):
+        return form.body(g.asker.practice["currency"], payment_method_id=text)
+    if form.typed.get("token"):
+        return form.body(g.asker.practice["currency"], token=secret, amount=money)
+    return {"card": {}, **form.body(g.asker.practice["currency"], card=CARD, amount=money)}
+
+
+def _went(invoice_id: str, paid: Any) -> Response:
+    if paid["status"] == "succeeded":
+        return go(f"/invoices/{invoice_id}", f"Thank you. {money_words(paid['amount'], paid['currency'])} is paid.")
+    action = way_on(paid)
+    if action.get("page") and not action["fields"] and not action.get("window") and origin_of(action["url"]):
+        return redirect(action["url"], 303)  # type: ignore[return-value]
+    return go(f"/invoices/{invoice_id}/pay")
+
+
+def _after_conflict(invoice_id: str, conflict: Conflict) -> Response:
+    found = invoices.read_invoice(g.asker, invoice_id).data
+    if live_payment(found) or "pay" not in found["allowed_actions"]:
+        return go(f"/invoices/{invoice_id}/pay")
+    raise conflict
+
+
+def _draw(invoice_id: str, form: Form) -> Response:
+    found = invoices.read_invoice(g.asker, invoice_id).data
+    live = live_payment(found)
+    if not live and "pay" not in found["allowed_actions"]:
+        paid = found["status"] in ("paid", "refunded", "partially_refunded")
+        return go(f"/invoices/{invoice_id}", "This invoice is paid. Nothing more is owed." if paid else "")
+    last = found["payments"][-1] if found["payments"] else None
+    entry, action = None if live else card_entry(), way_on(live)
+    allow_sources((entry or action).get("sources") or {})
+    if action.get("fields"):
+        allow_sources({"form-action": [action["url"]]})
+    return show(
+        "pay.html",
+        tab="My invoices",
+        invoice=found,
+        form=form,
+        live=live,
+        action=action,
+        entry=entry,
+        on_file=_on_file() if entry and entry.get("available") else [],
+        last=last if last and last["status"] == "failed" and not form.sent else None,
+    )
+
+
+def card_entry() -> Any:
+    """How cards are taken now; not at all while that can't be told."""
+    try:
+        return processors.read_card_entry(g.asker).data
+    except Unavailable:
+        return {"available": False}
+
+
+def _on_file() -> list[Any]:
+    """The client's cards on file that can be used now; none while that can't be told."""
+    try:
+        return usable(cards.list_cards(g.asker).data)
+    except Unavailable:
+        return []
+
+
+def way_on(live: Any) -> dict[str, Any]:
+    """Where the payer goes on, when the payment waits for that: a page of ours, one over https, or what a script of ours does.
+
+    `{type, page?, url?, fields, window?, form?, sources?}`, `page` where it is the processor's own; empty where there is nowhere to go.
+    """
+    action = (live or {}).get("next_action") or {}
+    if not isinstance(action, dict):
+        return {}
+    url = action.get("url")
+    if url is not None and not _leads_on(url):
+        return {}
+    if url is None and not action.get("form"):
+        return {}
+    return {"fields": {}, **{name: value for name, value in action.items() if value}}
+
+
+def _leads_on(url: Any) -> bool:
+    """A page of ours, or the processor's: over https, or a simulator where those are allowed."""
+    if not isinstance(url, str):
+        return False
+    return url.startswith(("https://", "/sandbox/authentication/")) or gateway().settings.simulator_allowed(url)
+
+
+@pages.route("/returns", methods=["GET", "POST"], defaults={"invoice_id": ""})
+@pages.route("/returns/<invoice_id>", methods=["GET", "POST"])
+def returned(invoice_id: str) -> Response:
+    """Where processors send payers back to, by whatever method and with whatever it carries: none of it is looked at."""
+    return redirect(f"/invoices/{invoice_id}/pay/return" if invoice_id else "/invoices", 303)  # type: ignore[return-value]
+
+
+@pages.get("/invoices/<invoice_id>/pay/return")
+@role("client")
+def pay_return(invoice_id: str) -> Response:
+    """The payer is back: the processor is asked how the payment stands, and the page that fits is shown."""
+    live = live_payment(invoices.read_invoice(g.asker, invoice_id).data)
+    if live is None:
+        return go(f"/invoices/{invoice_id}/pay")
+    try:
+        found = payments.check_payment(g.asker, live["id"]).data
+    except (Unavailable, Conflict):
+        return go(f"/invoices/{invoice_id}/pay")
+    if found["status"] == "succeeded":
+        return _went(invoice_id, found)
+    return go(f"/invoices/{invoice_id}/pay")
+
+
+@pages.post("/payments/<payment_id>/cancel")
+@role("client", "admin", "provider")
+def cancel_payment(payment_id: str) -> Response:
+    found = payments.cancel_payment(keyed(Form(request.form)), payment_id).data
+    page = "/pay" if g.asker.role == "client" else ""
+    where = f"/invoices/{found['invoice_id']}{page}"
+    if way_on(found).get("page"):
+        words = "The processor's page can't be closed from here: it ends by itself. Nothing is charged unless you pay there."
+        return go(where, words, "waiting")
+    if found["status"] in LIVE:
+        return go(where, "The payment can't be ended just yet. We are checking with the processor.", "waiting")
+    if found["status"] == "succeeded":
+        return go(f"/invoices/{found['invoice_id']}", "The payment had gone through already: the invoice is paid.")
+    return go(where, "The payment is canceled. No money moved.")

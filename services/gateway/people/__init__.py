@@ -1,0 +1,1 @@
+"""The gateway's own people: practices, persons, their roles, sessions and invitations. No billing is known here."""

@@ -1,0 +1,1 @@
+"""What people can do before any billing: sign up, sign in, invite, accept, and keep their files."""

@@ -1,0 +1,1 @@
+"""Invoicing's stories, one function each, by subject; their collaborators come as arguments."""

@@ -1,0 +1,1 @@
+"""One stateless file per processor; `register.py` names those that work today."""

@@ -1,0 +1,1 @@
+"""What processors does, one function per story, by subject; run here without nameko."""

@@ -1,0 +1,1 @@
+"""Stand-ins for the three processors' wire protocols: our own code, from documented behaviour. Each keeps books of its own."""

@@ -1,0 +1,1 @@
+"""The gateway on its own: people in a real database, the API over a scripted bus."""

@@ -1,0 +1,89 @@
+"""Late money is the client's credit for a moment only: it is held for its way back, and nobody spends it meanwhile."""
+
+import pytest
+from sqlalchemy import event
+
+from services.invoicing.usecases import refunding
+from shared.contracts.invoicing import Invoicing
+from shared.faults import Conflict, Invalid
+from shared.fields import Record
+from shared.ids import new_id
+from tests.unit.invoicing.test_unknown import LOST, lost, settle
+
+
+def late_money(practice, house):
+    """$129.24 that came after its invoice was voided; its return is not asked for yet."""
+    invoice, payment_id = practice.invoice(), new_id("pay")
+    house.meddle["charge"] = lost
+    practice.pay(invoice, payment_id=payment_id)
+    settle(house, practice, payment_id, "not_sent")
+    house.meddle.clear()
+    practice.do(Invoicing.void_invoice, practice.pat, invoice_id=invoice["id"])
+    house.deliver()
+    return invoice
+
+
+def credit(practice):
+    return practice.do(Invoicing.read_client_account, client_id=practice.cleo.member_id)["credit"]
+
+
+def test_late_money_can_not_be_spent_on_its_way_back(practice, house):
+    """Held from the moment it is booked: neither an invoice nor a payout takes it, and credit never goes below zero."""
+    late_money(practice, house)
+    other = practice.invoice(1000)
+    with pytest.raises(Invalid):
+        practice.record(other, method="client_credit")
+    with pytest.raises(Conflict) as no:
+        practice.do(Invoicing.refund_credit, payout_id=new_id("out"), client_id=practice.cleo.member_id, amount=1)
+    assert 0 == no.value.extra["credit"]
+    assert [] == practice.proof()
+    house.after(1)
+    assert 0 == credit(practice)
+    assert [] == practice.proof()
+
+
+def test_kept_credit_beside_late_money_can_be_used(practice, house):
+    """Only what is on its way back is held: $70.76 that was kept before still pays."""
+    practice.record(practice.invoice(), 20000, keep_as_credit=True)
+    late_money(practice, house)
+    assert 7076 == credit(practice)
+    practice.record(practice.invoice(1000), method="client_credit")
+    house.after(1)
+    assert 7076 - 1073 == credit(practice)
+    assert [] == practice.proof()
+
+
+def test_late_money_whose_return_failed_can_be_used(practice, house):
+    """The processor refuses to give it back: now it is credit like any other."""
+    invoice = late_money(practice, house)
+    refund_id = practice.read(invoice)["refunds"][0]["id"]
+    room = house.services["invoicing"]
+    with room.storage.transaction() as tx:
+        refunding.settle(tx, Record(refund_id=refund_id, status="declined"), practice.id, house.clock.now(), room.pace)
+    assert 12924 == credit(practice)
+    practice.record(practice.invoice(1000), method="client_credit")
+    assert [] == practice.proof()
+
+
+def test_late_money_is_on_the_work_list_until_it_is_back(practice, house):
+    """A person sees it while it waits, and not afterwards."""
+    invoice = late_money(practice, house)
+    assert [(invoice["id"], 12924)] == [(item["invoice_id"], item["amount"]) for item in practice.do(Invoicing.list_work)["data"]]
+    house.after(1)
+    assert [] == practice.do(Invoicing.list_work)["data"]
+
+
+def test_the_work_list_asks_the_same_few_questions_however_long_it_is(practice, house):
+    """Five payments that need a look take as many statements as one."""
+    counted = []
+    engine = house.services["invoicing"].storage.database.engine
+    event.listen(engine, "before_cursor_execute", lambda *told: counted.append(told[2]))
+    statements = []
+    for number in (1, 4):
+        for _ in range(number):
+            practice.pay(practice.invoice(), LOST)
+        counted.clear()
+        listed = practice.do(Invoicing.list_work)["data"]
+        statements.append(len(counted))
+    assert 5 == len(listed)
+    assert statements[0] == statements[1]

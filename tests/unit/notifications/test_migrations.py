@@ -1,0 +1,21 @@
+"""The migrations of notifications make the very tables that its model maps."""
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine
+
+from services.notifications.model import Base
+from shared.migrating import at_head, upgrade
+
+
+def test_migrations_and_model_agree(tmp_path):
+    """After all steps nothing is missing and nothing is left over, and a second run changes nothing."""
+    url = f"sqlite:///{tmp_path / 'notifications.db'}"
+    assert not at_head("notifications", url)
+    upgrade("notifications", url)
+    upgrade("notifications", url)
+    assert at_head("notifications", url)
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        assert [] == compare_metadata(MigrationContext.configure(connection), Base.metadata)
+    engine.dispose()
