@@ -26,8 +26,8 @@ test: $(VENV)/.dev ## every test that this machine can run, but for containers; 
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --ignore tests/compose tests
 
 test-all: $(VENV)/.dev ## the same with more seeds, and the containers; it fails where RabbitMQ, PostgreSQL, a browser or Docker is missing
-	@CLIENTBILLING_TEST_REQUIRE=all $(BIN)/python -m pytest -n 3 --dist loadfile --ignore tests/compose tests
-	@CLIENTBILLING_TEST_REQUIRE=all $(BIN)/python -m pytest -s tests/compose
+	@CLIENTBILLING_TEST_REQUIRE=all $(BIN)/python -m tests.again -n 3 --dist loadfile --ignore tests/compose tests
+	@CLIENTBILLING_TEST_REQUIRE=all $(BIN)/python -m tests.again -s tests/compose
 
 faults: $(VENV)/.dev ## seeded histories over three processors, killed anywhere; judged by the processors' own books (SEED=1)
 	@$(BIN)/python -W ignore -m tests.faults.runner $(if $(SEED),--seed $(SEED)) $(if $(CASES),--cases $(CASES))

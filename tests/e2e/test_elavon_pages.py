@@ -180,9 +180,10 @@ def test_a_forged_return_pays_nothing(scene):
 def test_back_before_the_money_shows(scene):
     """Converge's list doesn't show it yet: the page waits and asks for patience, then it is paid by itself."""
     sam = scene.begins()
-    scene.peer.tell("hide", look_ups=2)
+    scene.peer.tell("hide", look_ups=1000)
     on_page(sam, APPROVED)
     sam.sees("If you have just paid")
+    scene.peer.tell("mend")
     wait_until(lambda: "paid" == scene.status(), 30, 0.5, "the payment's being found")
     sam.go(f"{scene.here}/pay").sees("Paid")
     assert [12924] == scene.charged()

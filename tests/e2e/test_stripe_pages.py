@@ -184,10 +184,11 @@ def test_back_before_the_money_shows(story, way):
     """Stripe's answers lag: the page asks for patience, refuses nothing and starts nothing, and then says that it is paid."""
     told = story(way)
     told.leaves()
-    told.peer.tell("hide", look_ups=2)
+    told.peer.tell("hide", look_ups=1000)
     told.sam.fill(number=stripe.APPROVED, expiry="12/31", cvc="123").page.get_by_role("button", name="Pay").click()
     told.sam.page.wait_for_url("**/invoices/**")
     told.sam.picture().sees("If you have just paid, this page follows along")
+    told.peer.tell("mend")
     wait_until(lambda: "paid" == told.practice.read(told.invoice)["status"], 20)
     told.sam.page.wait_for_url(f"**{told.page}")  # without anybody pressing anything
     told.is_paid_once()

@@ -100,11 +100,11 @@ def _text(body: Any) -> str:
 
 
 def _hurry() -> None:
-    """Processors are waited for a second, and after three look-ups a person is asked."""
+    """Processors are waited for three seconds, and after three look-ups a person is asked."""
     from services.processors import model
     from tests.faults.zygote import make_short
 
-    make_short(1.0)
+    make_short(3.0)
     model.LOOK_UPS = model.LOOK_UPS[:3]
 
 
