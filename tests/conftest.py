@@ -1,8 +1,5 @@
 """What the whole test run shares: its engines, a closing word on what could not be run here, and red where everything was required."""
 
-import os
-from pathlib import Path
-
 from tests import containers, engines
 from tests.e2e.browser import find_browser
 from tests.required import EVERYTHING
@@ -30,14 +27,6 @@ def pytest_terminal_summary(terminalreporter, config):
         left_out = [f"{path} (make test-all runs it)" for path in config.option.ignore or [] if not EVERYTHING]
         for line in [*not_run(config), *left_out]:
             terminalreporter.write_line(f"not run: {line}", yellow=True)
-
-
-def pytest_runtest_logreport(report):
-    """Keep the names of what failed where somebody asked for them."""
-    listed = os.environ.get("CLIENTBILLING_TEST_FAILED")
-    if listed and report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
-        known = Path(listed).read_text().splitlines() if Path(listed).exists() else []
-        Path(listed).write_text("\n".join(dict.fromkeys([*known, report.nodeid])) + "\n")
 
 
 def pytest_sessionfinish(session, exitstatus):

@@ -17,6 +17,7 @@ NEW_HERE = ("answer nobody GET /api/v1/invitations/*", "answer nobody GET /invit
 COMING_IN = ("answer nobody POST /api/v1/practices", "answer nobody POST /api/v1/session", "answer nobody POST /api/v1/invitations/*",
              "answer nobody POST /api/v1/confirmations/*")  # fmt: skip
 DEMO_MAIL = ("answer nobody GET /demo/mail", "bus reply to notifications.list_kept_mail")  # in development only
+FORM = ("answer client GET /invoices/<invoice_id>/pay", "bus reply to processors.read_card_entry")  # of the processor, on our page
 TO_INVOICING = ("bus reply to invoicing.*",)
 
 ALLOWED: dict[str, tuple[str, ...]] = {
@@ -34,6 +35,12 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "card of authorize_net": ("processor authorize_net",),
     "card of elavon": ("processor elavon",),
     "code": ("processor *",),
+    "form token": ("processor *",),
+    "page": (  # what opens a processor's page: for its payer, and in our rows until the payment has ended
+        "answer client *", "headers client POST /invoices/<invoice_id>/pay", "processor *", *KEPT_ANSWERS,
+        "database invoicing.payments.next_action", "database processors.attempts.next_action",
+        "bus reply to invoicing.*", "bus reply to processors.*",
+    ),
     "cardholder": (  # drawn again beside what was wrong
         "processor *", "answer client POST /invoices/<invoice_id>/pay", "answer client POST /cards",
     ),
@@ -41,10 +48,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "credential stripe": ("processor stripe",),
     "credential authorize_net": ("processor authorize_net",),
     "credential elavon": ("processor elavon",),
-    "account name": ("processor *", "answer admin POST /billing/setup/processors"),  # a login's name is no secret field
+    "account name": ("processor *", "answer admin POST /billing/setup/processors", *FORM),  # a login's name is no secret field
     "webhook_secret": (),
     "webhook": ("bus processors.receive_webhook",),  # what processors tell us, raw; nothing of it is kept
-    "public_key": (),
+    "public_key": FORM,
     # people
     "practice_name": (
         *THERE, *MESSAGE, "cookie client *", *NEW_HERE, *COMING_IN, *DEMO_MAIL, *KEPT_ANSWERS, *TO_INVOICING, "mail headers", "mail text",

@@ -35,7 +35,8 @@ class StripeCheckout(StripeObjects):
         if "success_url" not in given:
             raise invalid("Missing required param: success_url.", code="parameter_missing", param="success_url")
         its_id = new_id("cs_test")
-        made = answers.checkout_session(its_id, self.now(), given, amount, currency, expires_at, f"{self.url}/c/pay/{its_id}")
+        page = f"{self.url}/c/pay/{its_id}#{new_id('fid')}"  # what follows the # is for the page's script, which this page has not
+        made = answers.checkout_session(its_id, self.now(), given, amount, currency, expires_at, page)
         self.wanted[its_id] = given
         return self._keep(made, whose)
 

@@ -50,5 +50,5 @@ def test_a_run_lists_what_failed(tmp_path):
     """pytest itself, in a process of its own, on a test that fails and one that can't be set up."""
     tests = ["import pytest", "@pytest.fixture\ndef no(): raise OSError", "def test_a(no): pass", "def test_b(): assert 0"]
     (tmp_path / "test_two.py").write_text("\n\n".join([*tests, "def test_c(): pass\n"]))
-    code, failed = again.run(["-p", "tests.conftest", "--rootdir", str(tmp_path), "-c", "/dev/null", str(tmp_path / "test_two.py")])
+    code, failed = again.run(["--rootdir", str(tmp_path), "-c", "/dev/null", str(tmp_path / "test_two.py")])
     assert (1, ["test_two.py::test_a", "test_two.py::test_b"]) == (code, failed)

@@ -71,7 +71,7 @@ def invoice_of(tx: Tx, invoice: Invoice, caller: Caller, now: datetime) -> dict:
 
 
 def payment_of(payment: Payment, caller: Caller) -> dict:
-    """A payment; what the payer is to do next is shown to the payer and to staff alike."""
+    """A payment; what the payer is to do next is told to the payer alone: it opens the processor's page in the payer's name."""
     return {
         "id": payment.id,
         "invoice_id": payment.invoice_id,
@@ -83,7 +83,7 @@ def payment_of(payment: Payment, caller: Caller) -> dict:
         "processor_type": payment.processor_type,
         "card": payment.card,
         "failure": _told_to_payer(payment.failure) if caller.role == CLIENT else payment.failure,
-        "next_action": payment.next_action if payment.status == "requires_action" else None,
+        "next_action": payment.next_action if payment.status == "requires_action" and caller.role == CLIENT else None,
         "reference": payment.reference,
         "received_on": payment.received_on,
         "created_at": payment.created_at,

@@ -146,8 +146,8 @@ def credentials_of(stage: Stage) -> dict[str, dict]:
     return {
         "sandbox": {"api_key": make("credential sandbox")},
         "stripe": {
-            "secret_key": make("credential stripe", "sk_test_{}abcd"), "webhook_secret": make("webhook_secret", "whsec_{}wxyz"),
-            "publishable_key": make("public_key", "pk_test_{}"), "api_base": stage.api_base("stripe"),
+            "secret_key": make("credential stripe", "sk_test_ours.{}abcd"), "webhook_secret": make("webhook_secret", "whsec_{}wxyz"),
+            "publishable_key": make("public_key", "pk_test_ours.{}"), "api_base": stage.api_base("stripe"),
         },
         "authorize_net": {
             "mode": "test", "api_login_id": make("account name", "login{}"), "api_base": stage.api_base("authorize_net"),

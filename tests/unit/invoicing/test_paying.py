@@ -141,6 +141,8 @@ def test_authentication_is_waited_for_and_can_be_given_up(practice, house):
     assert payment["next_action"]
     house.deliver()
     assert payment["next_action"] == practice.read(invoice, practice.cleo)["payments"][0]["next_action"], "news leave it as it is"
+    for staff in (practice.ada, practice.pat):
+        assert practice.read(invoice, staff)["payments"][0]["next_action"] is None, "it opens the page in the payer's name"
     with pytest.raises(Conflict):
         practice.record(invoice)
     ended = practice.do(Invoicing.cancel_payment, practice.cleo, payment_id=payment["id"])
