@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Table, and_, func, not_, or_, select, tuple_, update
+from sqlalchemy import Column, ColumnElement, Row, Table, and_, func, not_, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from shared.vault import OF_KMS, OURS, begins, key_id_of
@@ -36,7 +36,7 @@ class Envelopes:
         """Rows that another key than this wraps, by primary key, beginning behind `after`."""
         key = list(self.table.primary_key.columns)
         wanted = and_(self._sealed(), not_(self._text.startswith(begins(key_id), autoescape=True)))
-        query = select(*key, self._text.label("envelope")).where(wanted).order_by(*key).limit(limit)
+        query = select(*self._read_with_it(), self._text.label("envelope")).where(wanted).order_by(*key).limit(limit)
         if after is not None:
             query = query.where(tuple_(*key) > tuple_(*(getattr(after, column.name) for column in key)))
         return list(session.execute(query))
@@ -56,6 +56,11 @@ class Envelopes:
                 return
             known = {*known, key_id}
             yield key_id
+
+    def _read_with_it(self) -> list[Column]:
+        """What names a row and the place that its envelope is bound to: its key, and its practice where that is no part of the key."""
+        key = list(self.table.primary_key.columns)
+        return [*key, *(column for column in self.table.columns if column.name == "practice_id" and column not in key)]
 
     @property
     def _text(self) -> ColumnElement[str]:

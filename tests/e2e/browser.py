@@ -71,6 +71,11 @@ class Visitor:
         self.page.wait_for_load_state()
         return self.picture()
 
+    def arrives(self, path: str) -> "Visitor":
+        """Wait until the window is at a path of ours, whatever a page of somebody else's left behind the `#`."""
+        self.page.wait_for_url(lambda url: url.split("#")[0] == self.url + path)
+        return self
+
     def sees(self, *texts: str) -> "Visitor":
         shown = self.page.locator("body").inner_text()
         for text in texts:

@@ -46,8 +46,7 @@ def test_a_card_is_typed_at_the_processor(peer, mode, way, visit, house):
     else:
         own.in_form(sam, own.DECLINED)
         own.in_form(sam, own.APPROVED)
-    sam.page.wait_for_url(f"**/invoices/{invoice['id']}")
-    sam.sees("Paid", own.APPROVED[-4:])
+    sam.arrives(f"/invoices/{invoice['id']}").sees("Paid", own.APPROVED[-4:])
     if wire is not None:
         wire.close()
         _never_saw(wire, house, peer, own)

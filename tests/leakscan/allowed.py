@@ -29,6 +29,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "smtp_password": (),
     "broker_password": (),
     "database_password": (),
+    "vault key": ("file keys/*",),  # each in the file of its service
     # cards and credentials: sealed on the bus, in nobody's database but the vault's envelope, and at their own processor
     "card": (),
     "card of stripe": ("processor stripe",),

@@ -25,7 +25,7 @@ def in_form(sam: Visitor, number: str) -> None:
         sam.page.get_by_text("not enough funds").first.wait_for()
         sam.picture()
     else:
-        sam.page.wait_for_url(lambda url: not url.endswith("/pay"))
+        sam.page.wait_for_url(lambda url: not url.split("#")[0].endswith("/pay"))
 
 
 def typed_in_form(sam: Visitor, number: str) -> None:

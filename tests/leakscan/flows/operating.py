@@ -1,7 +1,10 @@
 """What operators and readers see: figures, health, the API's document, kept mail, and the commands."""
 
+import json
 from pathlib import Path
 
+from tests.leakscan.flows.billing import invoice
+from tests.leakscan.flows.paying import card, is_paid
 from tests.leakscan.stage import Stage, flow, told
 
 COMMANDS = (
@@ -34,3 +37,21 @@ def commands(stage: Stage) -> None:
         tax_database_url=f"postgresql://u:{make('database_password')}@127.0.0.1:1/x",
     )  # fmt: skip
     stage.printed.append(("doctor", wrong.stdout + wrong.stderr))
+
+
+@flow
+def keys_that_turn(stage: Stage) -> None:
+    """Every stored secret is sealed anew while the system serves; neither the old keys nor the new ones are anywhere but in their files."""
+    _learn_keys(stage)
+    stage.run("rotate-keys", "all", "--pause", "2")
+    assert "it opens nothing any more" in stage.printed[-1][1], stage.printed[-1][1]
+    _learn_keys(stage)
+    is_paid(stage, invoice(stage)["id"], card(stage))
+
+
+def _learn_keys(stage: Stage) -> None:
+    for path in stage.system.folder.rglob("*.json"):
+        content = json.loads(path.read_text())
+        for key in content.get("vault", {}).get("keys", {}).values() if isinstance(content, dict) else ():
+            stage.canaries.learn("vault key", key)
+    assert [one for one in stage.canaries.all if one.kind == "vault key"]

@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import text
 
+from services.notifications.model import ENVELOPES
 from shared.faults import Forbidden, Invalid
 
 
@@ -83,3 +84,14 @@ def test_every_letter_has_its_words(room, server, kind):
     for part in (mail.get_body(("plain",)), mail.get_body(("html",))):
         assert "/invitations/tok-123" in part.get_content() and "{" not in part.get_content()
     assert mail["Subject"] and "{" not in mail["Subject"]
+
+
+def test_every_envelope_is_read_with_the_place_that_it_is_bound_to(room):
+    """Whoever seals them anew opens each: also that of a letter that is still to go out, whose key is its id alone."""
+    room.everybody()
+    room.send_letter()
+    with room.db.reading() as session:
+        found = [(one, row) for one in ENVELOPES for row in one.others(session, "another-key", 50)]
+    assert {"addresses", "letters"} == {one.called for one, _ in found}
+    for one, row in found:
+        assert room.vault.open(row.envelope, *one.place(row))
