@@ -8,7 +8,7 @@ PORT ?= 8000
 SEEDS ?= 1..500
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test test-all simulate faults demo bench format lock clean
+.PHONY: help run lint check test test-all simulate faults demo bench format lock clean
 
 help: ## what can be asked for
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -16,10 +16,12 @@ help: ## what can be asked for
 run: $(VENV)/.run ## install what is needed and serve everything with demo data on http://localhost:8000
 	@$(BIN)/clientbilling up --demo --port $(PORT) $(if $(HOST),--host $(HOST))
 
-check: $(VENV)/.dev ## format, lint, types, import rules, unit tests
+lint: $(VENV)/.dev ## format, lint, types, import rules
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+check: lint ## the same and the unit tests, before each commit
 	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/contract
 
 test: $(VENV)/.dev ## every test that this machine can run, but for containers; the last lines name what did not run

@@ -104,12 +104,12 @@ def make_short(seconds: float) -> None:
     """Waiting for a processor ends after so many seconds, and so do leases shortly after."""
     from datetime import timedelta
 
-    from services.processors import model
     from services.processors.adapters import register
+    from services.processors.model import attempts
     from services.processors.usecases import attempting, looking_up
 
     attempting.LEASE_BEYOND = looking_up.LEASE_BEYOND = timedelta(seconds=1)
-    model.PAYER_HAS = timedelta(seconds=20) * float(os.environ["CLIENTBILLING_TIME_SCALE"])  # time to be asked to cancel
+    attempts.PAYER_HAS = timedelta(seconds=20) * float(os.environ["CLIENTBILLING_TIME_SCALE"])  # time to be asked to cancel
     build = register.build_adapters
 
     def short(settings: Any, books: Any) -> Any:

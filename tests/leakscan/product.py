@@ -101,11 +101,11 @@ def _text(body: Any) -> str:
 
 def _hurry() -> None:
     """Processors are waited for three seconds, and after three look-ups a person is asked."""
-    from services.processors import model
+    from services.processors.model import attempts
     from tests.faults.zygote import make_short
 
     make_short(3.0)
-    model.LOOK_UPS = model.LOOK_UPS[:3]
+    attempts.LOOK_UPS = attempts.LOOK_UPS[:3]
 
 
 def _may_raise(flag: Path, place: str, module: Any, name: str) -> None:

@@ -10,8 +10,8 @@ from sqlalchemy import select
 from services.invoicing.model import Invoice, idempotency
 from services.invoicing.storage import Tx
 from services.notifications.usecases import alerting
-from services.processors import model, orders, storage
-from services.processors.model import Attempt
+from services.processors import orders, storage
+from services.processors.model import Attempt, attempts
 from services.processors.usecases import charging, looking_up
 from shared.answering import Asked
 from shared.outbox import Relay
@@ -66,7 +66,7 @@ def unknown_is_sent_again() -> Any:
 
 def unknown_counts_as_failed() -> Any:
     """What the processor did not answer is taken for not done."""
-    return _patched((model, "_BECOMES", {**model._BECOMES, orders.NOT_KNOWN: model.NOT_SENT}))
+    return _patched((attempts, "_BECOMES", {**attempts._BECOMES, orders.NOT_KNOWN: attempts.NOT_SENT}))
 
 
 def no_tombstone() -> Any:
@@ -74,7 +74,7 @@ def no_tombstone() -> Any:
 
     def not_buried(room: Any, practice_id: str, subject_id: str, kind: str) -> Attempt:
         return Attempt(
-            practice_id=practice_id, id=subject_id, number=1, kind=kind, status=model.TOMBSTONE, failure_code="processor_unavailable",
+            practice_id=practice_id, id=subject_id, number=1, kind=kind, status=attempts.TOMBSTONE, failure_code="processor_unavailable",
             processor_ids={}, created_at=room.clock.now(),
         )  # fmt: skip
 

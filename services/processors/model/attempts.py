@@ -1,33 +1,21 @@
-"""Accounts, their credentials and the attempts made with them: mapped classes, states and their rules. No session, no clock."""
+"""Charges and refunds as attempts: their states, the rules between them, and when each is looked up again."""
 
 import hashlib
 import hmac
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Index, Integer, String, Text, false, text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import BigInteger, Boolean, Index, Integer, String, false, text
+from sqlalchemy.orm import Mapped, mapped_column
 
 from services.processors import orders
-from services.processors.orders import Means, Outcome
+from services.processors.model.base import Base
+from services.processors.orders import Outcome
 from shared.database import Json, Moment
-from shared.envelopes import Envelopes, mapped
-from shared.idempotency import idempotency_table
 from shared.ids import base32
-from shared.outbox import inbox_table, outbox_table
-
-
-class Base(DeclarativeBase):
-    """The tables of processors."""
-
-
-outbox = outbox_table(Base.metadata)
-inbox = inbox_table(Base.metadata)
-idempotency = idempotency_table(Base.metadata)
 
 ON_FILE = "on_file"  # how the card of a charge was entered, besides the ways of an account
-READY, UNCHECKED, REFUSED = "ready", "unchecked", "refused"
 
 CREATED, PREPARED, SENDING = "created", "prepared", "sending"
 SUCCEEDED, DECLINED, NOT_SENT, CANCELED, TOMBSTONE = "succeeded", "declined", "not_sent", "canceled", "tombstone"
@@ -47,7 +35,6 @@ LOOK_UPS = (
     *[timedelta(days=1)] * 5,
 )
 PAYER_LOOK_UPS = (timedelta(seconds=30), timedelta(minutes=5))  # while the payer is at the bank's page
-OVERLAP = timedelta(hours=24)  # so long after it was replaced, what a credential signed or a key sealed still counts
 PAGE_LOOK_UPS = (timedelta(seconds=20), timedelta(seconds=40), timedelta(minutes=1))  # while the payer is at the processor's page
 PAYER_HAS = timedelta(minutes=30)  # to answer the bank
 SETTLES_EVERY = timedelta(hours=1)  # a refund that waits for settlement is tried again; batches close once a day
@@ -63,98 +50,6 @@ _BECOMES = {
     orders.NOT_KNOWN: UNKNOWN,
     orders.NOT_SETTLED: TO_SETTLE,
 }
-
-
-class Account(Base):
-    """A practice's account at one processor. At most one is active; one that was used is hidden, never deleted."""
-
-    __tablename__ = "accounts"
-    __table_args__ = (
-        Index(
-            "one_active_account",
-            "practice_id",
-            unique=True,
-            sqlite_where=text("active"),
-            postgresql_where=text("active"),
-        ),
-    )
-
-    practice_id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    description: Mapped[str] = mapped_column(String(200))
-    type: Mapped[str] = mapped_column(String(40))
-    status: Mapped[str] = mapped_column(String(20))
-    problem: Mapped[str | None] = mapped_column(String(500))
-    active: Mapped[bool] = mapped_column(Boolean, default=False)
-    test_mode: Mapped[bool] = mapped_column(Boolean)
-    card_entry: Mapped[str] = mapped_column(String(20))
-    credentials_hint: Mapped[str | None] = mapped_column(String(100))
-    credentials_version: Mapped[int] = mapped_column(Integer)
-    checked_at: Mapped[datetime | None] = mapped_column(Moment)
-    created_at: Mapped[datetime] = mapped_column(Moment)
-    hidden_at: Mapped[datetime | None] = mapped_column(Moment)
-    learned: Mapped[Any] = mapped_column(Json, default=dict, server_default="{}")  # public values, of the processor's own word
-    compared_at: Mapped[datetime | None] = mapped_column(Moment)  # with the processor's own list
-    compare_at: Mapped[datetime | None] = mapped_column(Moment)
-    differences: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
-    check_at: Mapped[datetime | None] = mapped_column(Moment)  # when its credentials are tried again
-
-    @property
-    def takes_cards(self) -> bool:
-        """Whether a payer may be shown a card form for it."""
-        return self.active and self.status != REFUSED
-
-    def takes(self, means: Means, *, has_page: bool, takes_tokens: bool) -> bool:
-        """Whether a charge may begin by these means: the way that the admin chose, or the processor's page where it has one."""
-        if means.on_file is not None:
-            return means.on_file.account_id == self.id
-        if means.on_page:
-            return has_page
-        if means.token is not None:
-            return self.card_entry == "hosted_fields" and takes_tokens
-        return self.card_entry == "direct"
-
-
-class CredentialVersion(Base):
-    """One version of an account's credentials, sealed by the vault; kept while anything sent with it is unsettled."""
-
-    __tablename__ = "credentials"
-
-    practice_id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    account_id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    version: Mapped[int] = mapped_column(Integer, primary_key=True)
-    sealed: Mapped[str] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(Moment)
-    replaced_at: Mapped[datetime | None] = mapped_column(Moment)  # webhooks signed with it count a day longer
-
-
-def credentials_place(practice_id: str, account_id: str, version: int) -> tuple[str, ...]:
-    """Where a sealed credential belongs: the vault opens it nowhere else."""
-    return ("credentials", "sealed", practice_id, account_id, str(version))
-
-
-class SealingKey(Base):
-    """A key that cards and credentials are sealed to on their way here; all processes share it, its private half sealed by the vault.
-
-    Numbered from 1 without gaps, so that two processes can't both make the next one.
-    """
-
-    __tablename__ = "sealing_keys"
-
-    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    public: Mapped[str] = mapped_column(String(60))
-    sealed: Mapped[str] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(Moment)
-    replaced_at: Mapped[datetime | None] = mapped_column(Moment)
-
-    @property
-    def id(self) -> str:
-        return f"seal-{self.number}"
-
-
-def sealing_key_place(number: int) -> tuple[str, ...]:
-    """Where the private half of a sealing key belongs."""
-    return ("sealing_keys", "sealed", str(number))
 
 
 @dataclass(frozen=True)
@@ -353,61 +248,7 @@ class Try(Base):
     ended_at: Mapped[datetime] = mapped_column(Moment)
 
 
-class SavedCard(Base):
-    """A client's card on file, at one account. What the processor keeps it under is `sealed`; no number was ever kept here."""
-
-    __tablename__ = "saved_cards"
-    __table_args__ = (Index("cards_of_a_client", "practice_id", "client_id"),)
-
-    practice_id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    client_id: Mapped[str] = mapped_column(String(40))
-    account_id: Mapped[str] = mapped_column(String(40))
-    brand: Mapped[str] = mapped_column(String(20))
-    last4: Mapped[str] = mapped_column(String(4))
-    exp_month: Mapped[int] = mapped_column(Integer)
-    exp_year: Mapped[int] = mapped_column(Integer)
-    sealed: Mapped[str] = mapped_column(Text)  # empty once its processor forgot it, or keeps it for another one only
-    is_default: Mapped[bool] = mapped_column(Boolean)
-    consent: Mapped[str] = mapped_column(String(500))
-    consent_at: Mapped[datetime] = mapped_column(Moment)
-    removed_at: Mapped[datetime | None] = mapped_column(Moment)
-    warned_at: Mapped[datetime | None] = mapped_column(Moment)
-
-    @property
-    def place(self) -> tuple[str, ...]:
-        return saved_card_place(self.practice_id, self.id)
-
-    def expiry(self, today: date) -> str:
-        """`valid`, `soon` (its month is this one or the next) or `expired`; a card is good to the end of its month."""
-        months = (self.exp_year - today.year) * 12 + self.exp_month - today.month
-        return "expired" if months < 0 else "soon" if months < 2 else "valid"
-
-
-class Failover(Base):
-    """Whether, and in which order, a practice's other accounts take a payment that the one before certainly could not."""
-
-    __tablename__ = "failovers"
-
-    practice_id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    enabled: Mapped[bool] = mapped_column(Boolean)
-    account_ids: Mapped[Any] = mapped_column(Json)
-
-
 def reference_of(key: bytes, subject_id: str, account_id: str, number: int) -> str:
     """What the processor sees: 20 letters of base 32 that tell nothing but can be made again from our ids."""
     digest = hmac.new(key, f"{subject_id}|{account_id}|{number}".encode(), hashlib.sha256).digest()
     return base32(int.from_bytes(digest[:13]) >> 4, 20)
-
-
-def saved_card_place(practice_id: str, card_id: str) -> tuple[str, ...]:
-    """Where what a processor keeps a card under belongs."""
-    return ("saved_cards", "sealed", practice_id, card_id)
-
-
-ENVELOPES = (
-    Envelopes("credentials", mapped(CredentialVersion), "sealed",
-              lambda row: credentials_place(row.practice_id, row.account_id, row.version)),
-    Envelopes("sealing keys", mapped(SealingKey), "sealed", lambda row: sealing_key_place(row.number)),
-    Envelopes("cards on file", mapped(SavedCard), "sealed", lambda row: saved_card_place(row.practice_id, row.id)),
-)  # fmt: skip

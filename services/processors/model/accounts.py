@@ -1,0 +1,116 @@
+"""A practice's accounts at processors, their credentials, the order in which they stand in, and the keys that cards are sealed to."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Boolean, Index, Integer, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.processors.model.base import Base
+from services.processors.orders import Means
+from shared.database import Json, Moment
+
+READY, UNCHECKED, REFUSED = "ready", "unchecked", "refused"
+OVERLAP = timedelta(hours=24)  # so long after it was replaced, what a credential signed or a key sealed still counts
+
+
+class Account(Base):
+    """A practice's account at one processor. At most one is active; one that was used is hidden, never deleted."""
+
+    __tablename__ = "accounts"
+    __table_args__ = (
+        Index(
+            "one_active_account",
+            "practice_id",
+            unique=True,
+            sqlite_where=text("active"),
+            postgresql_where=text("active"),
+        ),
+    )
+
+    practice_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    description: Mapped[str] = mapped_column(String(200))
+    type: Mapped[str] = mapped_column(String(40))
+    status: Mapped[str] = mapped_column(String(20))
+    problem: Mapped[str | None] = mapped_column(String(500))
+    active: Mapped[bool] = mapped_column(Boolean, default=False)
+    test_mode: Mapped[bool] = mapped_column(Boolean)
+    card_entry: Mapped[str] = mapped_column(String(20))
+    credentials_hint: Mapped[str | None] = mapped_column(String(100))
+    credentials_version: Mapped[int] = mapped_column(Integer)
+    checked_at: Mapped[datetime | None] = mapped_column(Moment)
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    hidden_at: Mapped[datetime | None] = mapped_column(Moment)
+    learned: Mapped[Any] = mapped_column(Json, default=dict, server_default="{}")  # public values, of the processor's own word
+    compared_at: Mapped[datetime | None] = mapped_column(Moment)  # with the processor's own list
+    compare_at: Mapped[datetime | None] = mapped_column(Moment)
+    differences: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    check_at: Mapped[datetime | None] = mapped_column(Moment)  # when its credentials are tried again
+
+    @property
+    def takes_cards(self) -> bool:
+        """Whether a payer may be shown a card form for it."""
+        return self.active and self.status != REFUSED
+
+    def takes(self, means: Means, *, has_page: bool, takes_tokens: bool) -> bool:
+        """Whether a charge may begin by these means: the way that the admin chose, or the processor's page where it has one."""
+        if means.on_file is not None:
+            return means.on_file.account_id == self.id
+        if means.on_page:
+            return has_page
+        if means.token is not None:
+            return self.card_entry == "hosted_fields" and takes_tokens
+        return self.card_entry == "direct"
+
+
+class CredentialVersion(Base):
+    """One version of an account's credentials, sealed by the vault; kept while anything sent with it is unsettled."""
+
+    __tablename__ = "credentials"
+
+    practice_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    account_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True)
+    sealed: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    replaced_at: Mapped[datetime | None] = mapped_column(Moment)  # webhooks signed with it count a day longer
+
+
+def credentials_place(practice_id: str, account_id: str, version: int) -> tuple[str, ...]:
+    """Where a sealed credential belongs: the vault opens it nowhere else."""
+    return ("credentials", "sealed", practice_id, account_id, str(version))
+
+
+class SealingKey(Base):
+    """A key that cards and credentials are sealed to on their way here; all processes share it, its private half sealed by the vault.
+
+    Numbered from 1 without gaps, so that two processes can't both make the next one.
+    """
+
+    __tablename__ = "sealing_keys"
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    public: Mapped[str] = mapped_column(String(60))
+    sealed: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    replaced_at: Mapped[datetime | None] = mapped_column(Moment)
+
+    @property
+    def id(self) -> str:
+        return f"seal-{self.number}"
+
+
+def sealing_key_place(number: int) -> tuple[str, ...]:
+    """Where the private half of a sealing key belongs."""
+    return ("sealing_keys", "sealed", str(number))
+
+
+class Failover(Base):
+    """Whether, and in which order, a practice's other accounts take a payment that the one before certainly could not."""
+
+    __tablename__ = "failovers"
+
+    practice_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    enabled: Mapped[bool] = mapped_column(Boolean)
+    account_ids: Mapped[Any] = mapped_column(Json)
