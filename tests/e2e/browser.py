@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from playwright.sync_api import ConsoleMessage, Page
+from playwright.sync_api import ConsoleMessage, Error, Page
 
 from tests import engines
 
@@ -47,7 +47,12 @@ class Visitor:
             self.troubles.append(f"console: {said.text} at {self.page.url}")
 
     def go(self, path: str) -> "Visitor":
-        answer = self.page.goto(self.url + path)
+        try:
+            answer = self.page.goto(self.url + path)
+        except Error as trouble:
+            if "ERR_ABORTED" not in str(trouble):
+                raise
+            answer = self.page.goto(self.url + path)  # the page that was there was just going on by itself
         assert answer is not None
         assert answer.status < 400, f"{path}: {answer.status}"
         return self.picture()

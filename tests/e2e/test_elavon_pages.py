@@ -4,7 +4,7 @@ import pytest
 
 from tests.api import Practice
 from tests.e2e.browser import WAYS, Visitor, find_browser
-from tests.e2e.modes.elavon import APPROVED, DECLINED, in_form, on_page, to_page
+from tests.e2e.modes.elavon import APPROVED, DECLINED, come_back, in_form, on_page, to_page
 from tests.faults.processors import KINDS, Peer
 from tests.system import Embedded, wait_until
 
@@ -87,8 +87,7 @@ def test_abandoned_and_gone_on_with(scene):
     """Canceled at Converge, our page waits; it can't be ended yet, and says so; gone on with and paid, it is paid once."""
     sam = scene.begins()
     sam.press("Cancel")
-    if sam.page.get_by_role("button", name="Return to the merchant").count():
-        sam.press("Return to the merchant")
+    come_back(sam)
     sam.page.wait_for_url(f"**{scene.here}/pay")
     sam.sees("Waiting for you on the processor's page.").press("Cancel this payment").sees("can't be closed from here")
     assert sam.fits() and ["requires_action"] == scene.payments()

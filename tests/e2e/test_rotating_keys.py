@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -26,7 +27,7 @@ from tests.e2e.conftest import kinds, split_system
 from tests.simulators import transit
 from tests.system import ROOT, Embedded
 
-PAYERS = 20  # each pays once a second, where the machine lets them
+PAYERS, EACH = 20, 10  # each pays once a second, where the machine lets them; and so many invoices each
 LEAST = 1  # payments a second, below which there was no traffic to speak of; what came through is printed
 CREDENTIALS, ADDRESSES = 400, 300
 PAUSE = "2"
@@ -49,13 +50,17 @@ class Traffic:
     def __init__(self, practice: Practice):
         self.practice, self.answers, self.stopping = practice, [], threading.Event()
         practice.admin.must(200, "PATCH", "/api/v1/practice", {"partial_payments": True})
-        invoices = [practice.invoice(1_000_000)["id"] for _ in range(PAYERS)]
-        payers = [(self.pay(invoice), number / PAYERS) for number, invoice in enumerate(invoices)]
+        with ThreadPoolExecutor(8) as pool:
+            invoices = [made["id"] for made in pool.map(practice.invoice, [1_000_000] * PAYERS * EACH)]
+        payers = [(self.pay(invoices[number::PAYERS]), number / PAYERS) for number in range(PAYERS)]
         self.lanes = [*payers, (self.add_processor, 0.5), (self.make_token, 0.25)]
 
-    def pay(self, invoice: str):
+    def pay(self, invoices: list[str]):
+        """Of one invoice after the other, in parts: a few of each, as an invoice has."""
         body = {"card": card(), "amount": 100}
-        return lambda session, _: self.post(session, self.practice.client, f"/invoices/{invoice}/payments", body)
+        return lambda session, number: self.post(
+            session, self.practice.client, f"/invoices/{invoices[number % len(invoices)]}/payments", body
+        )
 
     def add_processor(self, session, _):
         body = {"description": "Another", "type": "sandbox", "credentials": {"api_key": "sk_test_another1234"}}

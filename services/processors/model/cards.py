@@ -34,6 +34,12 @@ class SavedCard(Base):
     def place(self) -> tuple[str, ...]:
         return saved_card_place(self.practice_id, self.id)
 
+    def is_same(self, other: "SavedCard") -> bool:
+        """Whether both look like one card to their owner: the same account's, with the same ending and the same expiry."""
+        return all(
+            getattr(self, name) == getattr(other, name) for name in ("account_id", "brand", "last4", "exp_month", "exp_year")
+        )
+
     def expiry(self, today: date) -> str:
         """`valid`, `soon` (its month is this one or the next) or `expired`; a card is good to the end of its month."""
         months = (self.exp_year - today.year) * 12 + self.exp_month - today.month

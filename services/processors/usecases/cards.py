@@ -30,6 +30,7 @@ MOST = 10  # cards of one client: some processors keep no more
 def save_card(caller: Caller, request: Record, room: Room) -> Told:
     """Keep a card of the caller's own at the account that takes payments now; the first one is the default.
 
+    A card that is on file already takes the older one's place: the timer has the processor forget that.
     Raises Conflict where that keeps none or has too many, Refused or Rejected where the processor says no, Unavailable where
     it says nothing: then the card is not on file here, and saving it again does no harm.
     """
@@ -47,11 +48,15 @@ def save_card(caller: Caller, request: Record, room: Room) -> Told:
     def act(session: Session) -> dict:
         if standing := storage.saved_card(session, practice_id, request.card_id):
             return _described(standing, account, now.date())
+        others = storage.saved_cards(session, practice_id, caller.member_id, lock=True)
         row = SavedCard(
             practice_id=practice_id, id=request.card_id, client_id=caller.member_id, account_id=account.id, sealed=sealed,
             brand=saved.brand or "card", last4=saved.last4 or "", exp_month=saved.exp_month, exp_year=saved.exp_year,
-            is_default=not storage.saved_cards(session, practice_id, caller.member_id), consent=request.consent, consent_at=now,
+            is_default=not others, consent=request.consent, consent_at=now,
         )  # fmt: skip
+        for same in filter(row.is_same, others):
+            row.is_default |= same.is_default
+            same.removed_at, same.is_default = now, False
         session.add(row)
         session.flush()
         return _described(row, account, now.date())

@@ -1,6 +1,8 @@
 """Converge's page and its Lightbox, as the simulator's stand-ins have them."""
 
-from playwright.sync_api import FrameLocator, Page
+from contextlib import suppress
+
+from playwright.sync_api import Error, FrameLocator, Page
 
 from tests.e2e.browser import Visitor
 from tests.simulators.elavon_wire import REFUSALS, VISA
@@ -23,14 +25,13 @@ def on_page(sam: Visitor, number: str) -> None:
     if number == DECLINED:
         sam.sees("Declined: DECLINED: NSF")
     elif not sam.page.url.startswith(sam.url):
-        _come_back(sam)
+        come_back(sam)
 
 
-def _come_back(sam: Visitor) -> None:
+def come_back(sam: Visitor) -> None:
     """By the button; where there is script the page has sent itself, perhaps just now."""
-    button = sam.page.get_by_role("button", name="Return to the merchant")
-    if button.count():
-        button.click()
+    with suppress(Error):  # gone while we looked for it
+        sam.page.get_by_role("button", name="Return to the merchant").click(timeout=2000)
     sam.page.wait_for_url(f"{sam.url}/**")
     sam.picture()
 

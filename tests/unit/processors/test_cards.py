@@ -146,10 +146,23 @@ def test_cards_are_kept_from_ways_that_bring_one(wallet, card_entry, takes_token
 
 def test_ten_cards_are_enough(wallet):
     """Some processors keep no more for one person."""
-    for _ in range(cards.MOST):
-        wallet.save()
+    for number in range(cards.MOST):
+        wallet.save(year=2030 + number)
     with pytest.raises(Conflict):
-        wallet.save()
+        wallet.save(year=2029)
+
+
+def test_a_card_that_is_kept_again_takes_the_older_ones_place(wallet):
+    """One row to choose from, with the newest consent, the default as before; the processor forgets what it kept for the older one."""
+    first, other = wallet.save(), wallet.save(year=2032)
+    again = wallet.save()
+    assert [(again.id, True), (other.id, False)] == [(card.id, card.default) for card in wallet.listed().data]
+    with pytest.raises(Conflict):
+        wallet.charge(first.id)
+    assert wallet.row(first.id).sealed
+    cards.tend_cards(wallet.desk.room)
+    assert "" == wallet.row(first.id).sealed and wallet.row(again.id).sealed
+    assert "succeeded" == wallet.charge(again.id).status
 
 
 def test_its_owner_pays_with_it(wallet):
@@ -212,7 +225,7 @@ def test_a_card_of_another_account_can_not_be_used(wallet):
 
 def test_another_one_is_offered_first(wallet):
     """There is one default; the newest of the others follows it when it goes."""
-    first, second = wallet.save(), wallet.save()
+    first, second = wallet.save(), wallet.save(year=2032)
     assert [True, False] == [card.default for card in wallet.listed().data]
     wallet.choose(second.id)
     assert [second.id, first.id] == [card.id for card in wallet.listed().data]
