@@ -24,10 +24,14 @@ lint: $(VENV)/.dev ## format, lint, types, import rules
 check: lint ## the same and the unit tests, before each commit
 	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/contract
 
-test: $(VENV)/.dev ## every test that this machine can run, but for containers; the last lines name what did not run
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --ignore tests/compose tests
+# What takes minutes, and is left to `make test-all`: containers, every kill point, the scan for leaks, and what only a browser's user does.
+LONG := compose leakscan faults simulation/test_controls.py simulation/test_model.py e2e/test_rotating_keys.py \
+	e2e/test_stripe_pages.py e2e/test_authorize_net_pages.py e2e/test_elavon_pages.py
 
-test-all: $(VENV)/.dev ## the same with more seeds, and the containers; it fails where RabbitMQ, PostgreSQL, a browser or Docker is missing
+test: $(VENV)/.dev ## every test that this machine can run within minutes; the last lines name what did not run
+	@$(BIN)/python -m pytest -n 3 --dist loadfile $(LONG:%=--ignore tests/%) tests
+
+test-all: $(VENV)/.dev ## all of them, with more seeds, and the containers; it fails where RabbitMQ, PostgreSQL, a browser or Docker is missing
 	@CLIENTBILLING_TEST_REQUIRE=all $(BIN)/python -m tests.again -n 3 --dist loadfile --ignore tests/compose tests
 	@CLIENTBILLING_TEST_REQUIRE=all $(BIN)/python -m tests.again -s tests/compose
 
