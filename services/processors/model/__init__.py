@@ -11,7 +11,7 @@ from services.processors.model.accounts import (
     SealingKey,
     credentials_place,
     sealing_key_place,
-)  # fmt: skip
+)
 from services.processors.model.attempts import (
     CANCELED,
     CREATED,
@@ -35,7 +35,7 @@ from services.processors.model.attempts import (
     Pace,
     Try,
     reference_of,
-)  # fmt: skip
+)
 from services.processors.model.base import Base, idempotency, inbox, outbox
 from services.processors.model.cards import SavedCard, saved_card_place
 from shared.envelopes import Envelopes, mapped
