@@ -55,10 +55,33 @@ def test_a_card_on_file_over_http(house):
     assert 0 == house.ledger().returncode
 
 
+def test_a_card_kept_while_paying_over_http(house):
+    """One charge and one card, once per key; a practice's books balance; the second card of the same number takes the first one's place."""
+    practice = Practice(house)
+    me, own = practice.client, practice.invoice()
+    path = f"/api/v1/invoices/{own['id']}/payments"
+    paid = me.must(201, "POST", path, {"card": card(), "keep_card": True}, key="one")
+    assert paid == me.must(201, "POST", path, {"card": card(), "keep_card": True}, key="one")
+    assert ("succeeded", [paid["kept_card"]["id"]]) == (
+        paid["status"],
+        [one["id"] for one in me.must(200, "GET", "/api/v1/cards")["data"]],
+    )
+    me.must(409, "POST", path, {"card": card(), "keep_card": True}, key="two")
+    assert 1 == len(practice.read(own)["payments"])
+    declined = practice.invoice()
+    me.must(402, "POST", f"/api/v1/invoices/{declined['id']}/payments", {"card": card("4000000000000002"), "keep_card": True})
+    again = me.must(201, "POST", f"/api/v1/invoices/{declined['id']}/payments", {"card": card(), "keep_card": True})
+    assert [again["kept_card"]["id"]] == [one["id"] for one in me.must(200, "GET", "/api/v1/cards")["data"]]
+    assert 0 == house.ledger().returncode
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("way", WAYS if BROWSER else [])
 def test_a_card_on_file_in_the_browser(house, way):
-    """The client keeps a card, sees what was agreed, pays with it in one press; staff charge it with a reason; the client takes it off."""
+    """The client keeps a card, sees what was agreed, pays with it in one press; staff charge it with a reason; the client takes it off.
+
+    Paying the next time with a typed card, the client keeps that in the same step.
+    """
     practice = Practice(house)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=BROWSER, args=ARGUMENTS)
@@ -81,6 +104,14 @@ def test_a_card_on_file_in_the_browser(house, way):
         sam.go("/cards").follow("Take off file").press("Take it off file").sees("off file", "None yet")
         pat.go(f"/clients/{practice.client_id}/billing")
         assert "Visa ending 4242" not in pat.page.locator("body").inner_text()
+        third = practice.invoice()
+        sam.go(f"/invoices/{third['id']}/pay").sees("I allow", "to keep this card on file").tick(
+            "Keep this card for later invoices"
+        )
+        assert sam.fits()
+        sam.fill(card__number="4242 4242 4242 4242", card__exp_month="12", card__exp_year="31", card__cvc="123")
+        sam.press("Pay $129.24").sees("Thank you", "Your card is on file")
+        sam.go("/cards").sees("Visa ending 4242", "offered first")
         assert sam.fits() and pat.fits() and [] == sam.troubles + pat.troubles
         browser.close()
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from services.gateway.api.door import ADMIN, EVERYBODY, STAFF, Door
-from services.gateway.subjects import invoices, paying
+from services.gateway.subjects import invoices, keeping, paying
 from shared.contracts.invoicing import (
     Explanation,
     Invoice,
@@ -86,7 +86,7 @@ def record_payment(asker: Any, invoice_id: str, body: dict) -> Any:
     _ID + "/payments",
     EVERYBODY,
     takes=paying.PaymentBody,
-    gives=Payment,
+    gives=keeping.PaymentAndCard,
     status=201,
     exists=invoices.read_invoice,
     later=True,

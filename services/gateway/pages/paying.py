@@ -40,16 +40,24 @@ def _body(invoice_id: str, form: Form) -> dict[str, Any]:
         return form.body(g.asker.practice["currency"], payment_method_id=text)
     if form.typed.get("token"):
         return form.body(g.asker.practice["currency"], token=secret, amount=money)
-    return {"card": {}, **form.body(g.asker.practice["currency"], card=CARD, amount=money)}
+    return {"card": {}, **form.body(g.asker.practice["currency"], card=CARD, amount=money, keep_card=flag)}
 
 
 def _went(invoice_id: str, paid: Any) -> Response:
     if paid["status"] == "succeeded":
-        return go(f"/invoices/{invoice_id}", f"Thank you. {money_words(paid['amount'], paid['currency'])} is paid.")
+        return go(f"/invoices/{invoice_id}", f"Thank you. {money_words(paid['amount'], paid['currency'])} is paid.{_kept(paid)}")
     action = way_on(paid)
     if action.get("page") and not action["fields"] and not action.get("window") and origin_of(action["url"]):
         return redirect(action["url"], 303)  # type: ignore[return-value]
     return go(f"/invoices/{invoice_id}/pay")
+
+
+def _kept(paid: Any) -> str:
+    """What became of the card that was to be kept while paying."""
+    kept = paid.get("kept_card")
+    if not kept:
+        return ""
+    return " Your card is on file." if kept["id"] else f" Your card is not on file: {kept['message']}"
 
 
 def _after_conflict(invoice_id: str, conflict: Conflict) -> Response:
@@ -67,6 +75,7 @@ def _draw(invoice_id: str, form: Form) -> Response:
         return go(f"/invoices/{invoice_id}", "This invoice is paid. Nothing more is owed." if paid else "")
     last = found["payments"][-1] if found["payments"] else None
     entry, action = None if live else card_entry(), way_on(live)
+    on_file, can_keep = _on_file() if entry and entry.get("available") else ([], False)
     allow_sources((entry or action).get("sources") or {})
     if action.get("fields"):
         allow_sources({"form-action": [action["url"]]})
@@ -78,7 +87,8 @@ def _draw(invoice_id: str, form: Form) -> Response:
         live=live,
         action=action,
         entry=entry,
-        on_file=_on_file() if entry and entry.get("available") else [],
+        on_file=on_file,
+        consent=cards.consent_text(g.asker.practice["name"]) if can_keep else None,
         last=last if last and last["status"] == "failed" and not form.sent else None,
     )
 
@@ -91,12 +101,13 @@ def card_entry() -> Any:
         return {"available": False}
 
 
-def _on_file() -> list[Any]:
-    """The client's cards on file that can be used now; none while that can't be told."""
+def _on_file() -> tuple[list[Any], bool]:
+    """The client's cards on file that can be used now, and whether one can be kept; neither while that can't be told."""
     try:
-        return usable(cards.list_cards(g.asker).data)
+        found = cards.list_cards(g.asker).data
     except Unavailable:
-        return []
+        return [], False
+    return usable(found), found["can_save"]
 
 
 def way_on(live: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from services.gateway.asker import Answer, Asker
 from services.gateway.reading import checked, known_id, query
-from services.gateway.subjects import paying
+from services.gateway.subjects import keeping
 from shared.contracts.invoicing import InvoiceFields, InvoiceFilter, Invoicing, NewInvoice
 from shared.contracts.invoicing import RecordedPayment as RecordedPaymentRequest
 from shared.fields import Amount, Choice, Id, Text, Words
@@ -89,7 +89,7 @@ def record_payment(asker: Asker, invoice_id: str, body: dict) -> Answer:
     return asker.ask(Invoicing.record_payment, {**checked(RecordedPaymentBody, body), **named, "payment_id": new_id("pay")})
 
 
-pay_invoice = paying.pay_invoice  # long enough to have a file of its own
+pay_invoice = keeping.pay_invoice  # long enough to have a file of its own
 
 
 def refund_invoice(asker: Asker, invoice_id: str, body: dict) -> Answer:

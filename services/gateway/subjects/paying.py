@@ -45,11 +45,12 @@ class PaymentBody(Words):
     `return_url` (the processor's own page).
 
     Which the practice takes is its admins' choice; the answer to the processor's page is a `next_action`. Staff can charge a
-    card on file only, with a `reason`.
+    card on file only, with a `reason`. `keep_card` is the payer's consent to keep the `card` on file once it has paid.
     """
 
     amount = Amount(least=1, allow_none=True)
     card = Part(CardBody)
+    keep_card = Flag(allow_none=True)
     payment_method_id = Id(allow_none=True)
     reason = Text(allow_none=True, most=200)
     token = Text(allow_none=True, most=4000)
@@ -108,6 +109,10 @@ def _must_be_one_way(request: dict) -> None:
         raise invalid("card", "This is needed.")
     if len(given) > 1:
         raise Invalid(errors=[{"field": name, "message": "Send one way to pay, not several."} for name in given])
+    if request.get("keep_card") and given != ["card"]:
+        raise invalid(
+            "keep_card", "Only a card that is typed here can be kept while paying. Keep others on the page of your cards."
+        )
     if given == ["hosted"] and not _can_come_back(request.get("return_url")):
         raise invalid("return_url", "Send the https address that the payer comes back to.")
 

@@ -34,6 +34,15 @@ def cards_on_file(stage: Stage) -> None:
     told(cleo.ask("POST", f"/api/v1/invoices/{invoice(stage)['id']}/payments", {"payment_method_id": first}), 201, 202)
     told(cleo.send(f"/cards/{first}/remove"), 303)
     told(cleo.ask("DELETE", f"/api/v1/cards/{second}"), 204, 200)
+    for by_page in (False, True):
+        its_id, its_card = invoice(stage)["id"], card(stage)
+        if by_page:
+            told(cleo.send(f"/invoices/{its_id}/pay", keep_card="true", **on_the_page(its_card)), 303)
+        else:
+            told(cleo.ask("POST", f"/api/v1/invoices/{its_id}/payments", {"card": its_card, "keep_card": True}), 201, 202)
+        everybody_reads(stage, its_id)
+    for kept in told(cleo.ask("GET", "/api/v1/cards"), 200)["data"]:
+        told(cleo.ask("DELETE", f"/api/v1/cards/{kept['id']}"), 204, 200)
     third, fourth = (told(cleo.ask("POST", "/api/v1/cards", {"card": card(stage), "consent": True}), 201)["id"] for _ in range(2))
     told(pat.send(f"/clients/{cleo_id}/cards/{third}/remove"), 303)
     told(pat.ask("DELETE", f"/api/v1/clients/{cleo_id}/cards/{fourth}"), 204, 200)
