@@ -22,6 +22,7 @@ _ATTEMPT = (
 _CANCEL = ("before_send", "after_send", "before_commit", "after_commit")
 _BOOKED = ("begun", "told", "before_booked", "booked")
 _OUTBOX = ("before_publish", "after_publish", "before_mark", "before_inbox")
+PAGE = ("before_open", "after_open", "before_commit", "after_commit")  # of the verb "page": paying on the processor's own
 POINTS = (*_ATTEMPT, *_BOOKED, *_OUTBOX, "before_ack")
 
 
@@ -53,6 +54,7 @@ class Case:
     def _call(self) -> str:
         return {
             "pay": "processors.charge",
+            "page": "processors.charge",
             "cancel": "processors.cancel_charge",
             "refund": "processors.refund",
             "send": "invoicing.send_invoice",
@@ -64,6 +66,8 @@ class Case:
         """Whether this processor's way of the verb passes the place at all: another processor's does where it doesn't."""
         if self._story == "cancel":
             return self.point in (*_CANCEL, *_OUTBOX, "before_ack") and not (self.point in _OUTBOX and self.behaviour != "ok")
+        if self._story == "page":
+            return self.point in PAGE
         if self._story in ("send", "close"):
             return self.point in ("before_commit", "after_commit", "before_publish", "after_publish", "before_mark", "before_ack")
         return True
@@ -84,12 +88,14 @@ class Stage:
     practice: Practice
     reached: dict[tuple[str, str, str], int] = field(default_factory=dict)
     not_reached: list[Case] = field(default_factory=list)
+    invoices: list[dict] = field(default_factory=list)
     histories: int = 0
     faulted: int = 0
 
     def play(self, case: Case) -> None:
         """Make the invoices, bring the verb's ground about, arm, act on all at once, be killed, start again."""
         invoices = self._at_once(lambda _: self.practice.invoice(send=case.verb != "send"), range(AT_ONCE))
+        self.invoices += invoices
         payments = self._ground(case, invoices)
         self.peer.misbehave(case.verb, case.behaviour, AT_ONCE)
         acts = [self._act(case, invoice, paid) for invoice, paid in zip(invoices, payments, strict=True)]
@@ -128,6 +134,7 @@ class Stage:
         cancel = (client, f"/api/v1/payments/{payment_id}/cancel", {})
         who, path, body = {
             "pay": (client, f"{its}/payments", paid),
+            "page": (client, f"{its}/payments", {"hosted": True, "return_url": f"{self.system.url}/returns/{invoice['id']}"}),
             "refund": (provider, f"{its}/refunds", {"amount": 2050}),
             "void": cancel if self.peer.kind.voids_by == "cancel" else (provider, f"{its}/refunds", {}),
             "send": (provider, f"{its}/send", {}),

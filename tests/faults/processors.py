@@ -82,10 +82,12 @@ class Peer:
         return answer.json()
 
     def misbehave(self, verb: str, behaviour: str, times: int) -> None:
+        if behaviour == "ok":
+            return
         named = {"verb": self.kind.verbs[verb], "times": times}
         if (behaviour, verb) in self.kind.refusals:
             self.tell("refuse", **named, **self.kind.refusals[behaviour, verb])
-        elif behaviour != "ok":
+        else:
             self.tell("fail", **named, how=_FAULT[behaviour])
 
     def card_of(self, behaviour: str) -> str:

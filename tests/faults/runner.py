@@ -42,8 +42,10 @@ def chosen(seed: int, count: int | None, processors: tuple[str, ...]) -> list[Ca
     return rounds[: len(cells) if count is None else count]
 
 
-def play(cases: list[Case], processor: str, folder: Path, control: str = "", say=lambda _: None) -> tuple[Stage, Verdict]:
-    """All cases of one processor on one system, one after another, then the judge."""
+def play(
+    cases: list[Case], processor: str, folder: Path, control: str = "", say=lambda _: None, at_the_end=lambda _: None
+) -> tuple[Stage, Verdict]:
+    """All cases of one processor on one system, one after another, then what is to be seen `at_the_end`, then the judge."""
     with ExitStack() as ending:
         folder.mkdir(parents=True)
         zygote = Zygote(folder / "zygote.log")
@@ -53,7 +55,7 @@ def play(cases: list[Case], processor: str, folder: Path, control: str = "", say
         system = Forked(folder, zygote, control=control)
         system.start()
         ending.callback(system.kill)
-        stage = Stage(system, peer, Practice(system, peer.account))
+        stage = Stage(system, peer, Practice(system, {**peer.account, "card_entry": _card_entry(cases)}))
         settings = Settings(system.environment)
         for number, case in enumerate(cases, 1):
             stage.play(case)
@@ -61,8 +63,13 @@ def play(cases: list[Case], processor: str, folder: Path, control: str = "", say
             if number % AT_A_TIME == 0 or number == len(cases):
                 with suppress(AssertionError):  # what has not ended the judge names
                     wait_until(lambda: not still_open(settings), SETTLED_WITHIN, 0.5, "the end of every payment")
+        at_the_end(stage)
         verdict = judge(settings, peer.books())
         return stage, verdict
+
+
+def _card_entry(cases: list[Case]) -> str:
+    return "hosted_page" if cases and all(case.verb == "page" for case in cases) else "direct"
 
 
 def table(stages: list[Stage]) -> list[str]:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.faults.histories import POINTS, VERBS, Case, every_case
+from tests.faults.histories import AT_ONCE, PAGE, POINTS, VERBS, Case, Stage, every_case
 from tests.faults.processors import BEHAVIOURS, KINDS
 from tests.faults.runner import PROCESSORS, chosen, play
 from tests.required import EVERYTHING
@@ -22,6 +22,22 @@ def test_killed_anywhere_while_the_processor_misbehaves(processor, tmp_path):
     stage, verdict = play(cases, processor, tmp_path / "run")
     assert verdict.is_clean, (SEED, verdict, stage.system.logs())
     assert [] == stage.not_reached, (SEED, stage.system.logs())
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("processor", PROCESSORS)
+def test_killed_around_the_opening_of_a_page(processor, tmp_path):
+    """Killed before, while and after the processor's own page is opened: nothing is charged, and in the end every invoice can be paid."""
+    stage, verdict = play(
+        [Case(processor, "page", "ok", point) for point in PAGE], processor, tmp_path / "run", at_the_end=_payable
+    )
+    assert verdict.is_clean, (verdict, stage.system.logs())
+    assert [] == stage.not_reached, stage.system.logs()
+
+
+def _payable(stage: Stage) -> None:
+    found = [stage.practice.read(invoice, stage.practice.client) for invoice in stage.invoices]
+    assert len(PAGE) * AT_ONCE == len([one for one in found if "pay" in one["allowed_actions"] and not one["amount_paid"]])
 
 
 def test_an_attempt_committed_after_the_call_is_found(tmp_path):
