@@ -17,9 +17,11 @@ from typing import Any
 import psycopg2.extensions
 from eventlet import patcher
 from eventlet.hubs import trampoline
-from sqlalchemy import JSON, DateTime, Dialect, Engine, StaticPool, create_engine, event, make_url, text
+from sqlalchemy import JSON, DateTime, Dialect, Engine, StaticPool, TableClause, create_engine, event, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -166,6 +168,12 @@ def after_commit(session: Session, told: Callable[[], None]) -> None:
     session.info.setdefault("after_commit", []).append(told)
 
 
+def insert_new(session: Session, table: TableClause, row: dict) -> bool:
+    """Insert it; False where its key is there already (on PostgreSQL after waiting for whoever is just writing it)."""
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    return session.execute(dialect.insert(table).values(row).on_conflict_do_nothing()).rowcount == 1  # type: ignore[attr-defined]
+
+
 def driver_url(url: str) -> URL:
     """The URL with the driver that works here: psycopg2, because the newer one blocks green threads."""
     parsed = make_url(url)
@@ -247,9 +255,16 @@ class _File:
 
     @staticmethod
     def _begin(connection: Any) -> None:
-        reading = connection.get_execution_options().get("reading", False)
-        connection.exec_driver_sql(f"PRAGMA query_only={int(reading)}")
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+        """Straight at the driver: it is done for each transaction, and SQLAlchemy's way there costs as much as a small query."""
+        reading, driver = connection.get_execution_options().get("reading", False), connection.connection.driver_connection
+        begin = "BEGIN" if reading else "BEGIN IMMEDIATE"
+        try:
+            if connection.info.get("reading") is not reading:
+                driver.execute(f"PRAGMA query_only={int(reading)}")
+                connection.info["reading"] = reading
+            driver.execute(begin)
+        except sqlite3.OperationalError as trouble:
+            raise OperationalError(begin, None, trouble) from trouble
 
     def leave(self) -> None:
         self.users -= 1

@@ -2,12 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import Column, Integer, MetaData, String, Table, Text, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Column, Integer, MetaData, String, Table, Text, select, update
 from sqlalchemy.orm import Session
 
 from shared.caller import Caller
-from shared.database import Moment
+from shared.database import Moment, insert_new
 from shared.faults import Conflict, Invalid
 from shared.told import Told
 
@@ -47,17 +46,20 @@ def recall(session: Session, table: Table, caller: Caller, now: datetime, subjec
     """
     if caller.key is None:
         return None
+    opened = {
+        "practice_id": caller.practice_id, "person_id": caller.person_id, "route": caller.key.route, "key": caller.key.value,
+        "fingerprint": caller.key.fingerprint, "subject_id": subject_id, "created_at": now,
+    }  # fmt: skip
+    return None if insert_new(session, table, opened) else known(session, table, caller)
+
+
+def known(session: Session, table: Table, caller: Caller) -> Told | None:
+    """The kept answer to this very request, or None for a key that is new; unlike `recall` it leaves no row. Raises as that does."""
+    if caller.key is None:
+        return None
     row = session.execute(select(table).where(_mine(table, caller))).one_or_none()
     if row is None:
-        try:
-            with session.begin_nested():
-                session.execute(insert(table).values(
-                    practice_id=caller.practice_id, person_id=caller.person_id, route=caller.key.route, key=caller.key.value,
-                    fingerprint=caller.key.fingerprint, subject_id=subject_id, created_at=now,
-                ))  # fmt: skip
-            return None
-        except IntegrityError:  # another request with the same key came first and has committed
-            row = session.execute(select(table).where(_mine(table, caller))).one()
+        return None
     if row.fingerprint != caller.key.fingerprint:
         raise Invalid(
             "idempotency_key_reused",

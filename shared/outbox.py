@@ -14,13 +14,12 @@ from typing import Any
 
 from nameko.extensions import DependencyProvider
 from sqlalchemy import Column, Index, Integer, MetaData, Row, String, Table, Text, Update, column, select, table, text, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from shared import wire
 from shared.clock import SystemClock
 from shared.contract import Contract, Event
-from shared.database import Database, Moment, after_commit
+from shared.database import Database, Moment, after_commit, insert_new
 from shared.faults import Unavailable
 from shared.fields import rfc3339
 from shared.hearing import hears
@@ -95,10 +94,7 @@ def emit(session: Session, event: Event, body: Any, now: datetime, practice_id: 
 def heard_before(session: Session, news: Mapping, handler_name: str, now: datetime) -> bool:
     """Whether this handler has had this event's effect already; if not, notes it in the session's own transaction."""
     reach("outbox.before_inbox")
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    row = {"event_id": news["event_id"], "handler": handler_name, "heard_at": now}
-    noted = session.execute(dialect.insert(_inbox).values(row).on_conflict_do_nothing())
-    return noted.rowcount == 0  # type: ignore[attr-defined]
+    return not insert_new(session, _inbox, {"event_id": news["event_id"], "handler": handler_name, "heard_at": now})
 
 
 class Relay(DependencyProvider):

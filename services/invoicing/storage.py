@@ -83,14 +83,9 @@ class Tx:
         row = self.session.execute(kept).first()
         return Told(row.answer, status=row.status) if row else Told(text, status=status)
 
-    def told_before(self, caller: Caller, now: datetime) -> Told | None:
+    def told_before(self, caller: Caller) -> Told | None:
         """The kept answer to this very request; unlike `recall` it leaves no row behind. Raises as `recall` does."""
-        if caller.key is None:
-            return None
-        names = idempotency.c
-        mine = (names.practice_id == caller.practice_id, names.person_id == caller.person_id)
-        known = select(names.key).where(*mine, names.route == caller.key.route, names.key == caller.key.value)
-        return None if self.session.execute(known).first() is None else self.recall(caller, now)
+        return idempotent.known(self.session, idempotency, caller)
 
     def forget_keys(self, before: datetime) -> None:
         """Delete every practice's idempotency rows that are older (for the timer)."""

@@ -38,7 +38,7 @@ def cancel_payment(caller: Caller, request: Record, storage: Storage, bus: Any, 
     caller.must_be(ADMIN, PROVIDER, CLIENT)
     with storage.reading() as tx:
         payment = tx.payment(caller, request.payment_id)
-        if told := tx.told_before(caller, clock.now()):
+        if told := tx.told_before(caller):
             return told
         if not payment.is_live:
             raise Conflict(
@@ -50,7 +50,7 @@ def cancel_payment(caller: Caller, request: Record, storage: Storage, bus: Any, 
 def _ask_about(caller: Caller, payment_id: str, call: Call, storage: Storage, bus: Any, clock: Any, pace: Pace) -> Told:
     with storage.reading() as tx:
         live = tx.payment(caller, payment_id).is_live
-        if told := tx.told_before(caller, clock.now()):
+        if told := tx.told_before(caller):
             return told
     outcome = bus.ask(call, {"payment_id": payment_id}, caller.with_key(None)).data if live else None
     with storage.transaction() as tx:

@@ -20,7 +20,7 @@ def create_invoice(caller: Caller, request: Record, storage: Storage, bus: Any, 
     caller.must_be(ADMIN, PROVIDER)
     lines, discount = lines_asked(request), discount_asked(request)
     with storage.reading() as tx:
-        if told := tx.told_before(caller, clock.now()):
+        if told := tx.told_before(caller):
             return told
         _may_draft(tx, caller, request)
         currency = tx.practice(caller.practice_id).currency

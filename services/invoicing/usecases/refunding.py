@@ -260,7 +260,7 @@ def cancel_refund(caller: Caller, request: Record, storage: Storage, bus: Any, c
     caller.must_be(ADMIN, PROVIDER)
     with storage.reading() as tx:
         refund = tx.refund(caller, request.refund_id)
-        if told := tx.told_before(caller, clock.now()):
+        if told := tx.told_before(caller):
             return told
         if refund.is_settled:
             raise Conflict("refund_settled", f"This refund has {refund.status}; it can't be canceled any more.", allowed_actions=[])
@@ -271,7 +271,7 @@ def _ask_about(caller: Caller, refund_id: str, call: Call, storage: Storage, bus
     caller.must_be(ADMIN, PROVIDER)
     with storage.reading() as tx:
         settled = tx.refund(caller, refund_id).is_settled
-        if told := tx.told_before(caller, clock.now()):
+        if told := tx.told_before(caller):
             return told
     outcome = None if settled else bus.ask(call, {"refund_id": refund_id}, caller.with_key(None)).data
     with storage.transaction() as tx:

@@ -23,7 +23,7 @@ def send_invoice(caller: Caller, request: Record, storage: Storage, bus: Any, cl
     caller.must_be(ADMIN, PROVIDER)
     for _ in range(QUOTE_AGAIN):
         with storage.reading() as tx:
-            if told := tx.told_before(caller, clock.now()):
+            if told := tx.told_before(caller):
                 return told
             invoice = tx.invoice(caller, request.invoice_id)
             version, client_id, currency = invoice.version, invoice.client_id, invoice.currency

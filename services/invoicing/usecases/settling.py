@@ -34,7 +34,7 @@ def settle_payment(caller: Caller, request: Record, storage: Storage, bus: Any, 
     caller.must_be(ADMIN)
     with storage.reading() as tx:
         tx.payment(caller, request.payment_id)  # theirs, or not there
-        if told := tx.told_before(caller, clock.now()):
+        if told := tx.told_before(caller):
             return told
     word = {"payment_id": request.payment_id, "happened": request.outcome == "happened", "reason": request.reason}
     outcome = bus.ask(Processors.settle_charge, word, caller.with_key(None)).data
@@ -55,7 +55,7 @@ def settle_refund(caller: Caller, request: Record, storage: Storage, bus: Any, c
     caller.must_be(ADMIN)
     with storage.reading() as tx:
         tx.refund(caller, request.refund_id)
-        if told := tx.told_before(caller, clock.now()):
+        if told := tx.told_before(caller):
             return told
     word = {"refund_id": request.refund_id, "happened": request.outcome == "happened", "reason": request.reason}
     outcome = bus.ask(Processors.settle_refund, word, caller.with_key(None)).data

@@ -11,7 +11,7 @@ from services.processors.config import Room
 from services.processors.model import idempotency
 from shared.caller import Caller
 from shared.contract import Call
-from shared.idempotency import keep, recall
+from shared.idempotency import keep, known, recall
 from shared.told import Told
 
 Answer = TypeVar("Answer")
@@ -40,16 +40,7 @@ def carefully(room: Room, act: Callable[[Session], Answer]) -> Answer:
             return act(session)
 
 
-class _NotKept(Exception):
-    """Leaves a transaction without a trace."""
-
-
 def kept_answer(room: Room, caller: Caller) -> Told | None:
     """The kept answer to this very request, before anybody is asked anything; leaves nothing behind."""
-    try:
-        with room.database.transaction() as session:
-            if kept := recall(session, idempotency, caller, room.clock.now()):
-                return kept
-            raise _NotKept
-    except _NotKept:
-        return None
+    with room.database.reading() as session:
+        return known(session, idempotency, caller)

@@ -47,7 +47,7 @@ class Shelf:
 
     def __init__(self, simulator: AuthorizeNetSimulator):
         self.simulator, self.credentials = simulator, {**KEYS, "api_base": simulator.url}
-        self.adapter = AuthorizeNet(Settings({"CLIENTBILLING_DEVELOPMENT": "1"}), SystemClock(), deadlines=(2.0, 0.8))
+        self.adapter = AuthorizeNet(Settings({"CLIENTBILLING_DEVELOPMENT": "1"}), SystemClock(), deadlines=(2.0, 1.0))
         self.asked: list[dict] = []
         answer = simulator.answer
         simulator.answer = lambda one: (self.asked.append(json.loads(one.body)), answer(one))[1]  # type: ignore[method-assign]

@@ -60,9 +60,9 @@ class Line:
 
 
 LINES = {
-    "stripe": Line(lambda: Stripe(DEVELOPMENT, deadlines=(2.0, 0.8)), StripeSimulator),
-    "authorize_net": Line(lambda: AuthorizeNet(DEVELOPMENT, SystemClock(), deadlines=(2.0, 0.8)), AuthorizeNetSimulator),
-    "elavon": Line(lambda: Elavon(DEVELOPMENT, SystemClock(), deadlines=(2.0, 0.8)), ElavonSimulator),
+    "stripe": Line(lambda: Stripe(DEVELOPMENT, deadlines=(2.0, 1.0)), StripeSimulator),
+    "authorize_net": Line(lambda: AuthorizeNet(DEVELOPMENT, SystemClock(), deadlines=(2.0, 1.0)), AuthorizeNetSimulator),
+    "elavon": Line(lambda: Elavon(DEVELOPMENT, SystemClock(), deadlines=(2.0, 1.0)), ElavonSimulator),
 }
 
 

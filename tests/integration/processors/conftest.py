@@ -24,8 +24,8 @@ def line(stripe_url):
 
 @pytest.fixture
 def stripe_desk(desk, line):  # noqa: F811
-    """A desk whose practice has an active Stripe account over the line; half a second of silence is a time-out."""
-    desk.room.adapters["stripe"].deadlines = (2.0, 0.5)
+    """A desk whose practice has an active Stripe account over the line; a second of silence is a time-out."""
+    desk.room.adapters["stripe"].deadlines = (2.0, 1.0)
     keys = {"secret_key": KEY, "publishable_key": "pk_test_12345", "api_base": line.url}
     desk.account = desk.add("stripe", keys, card_entry="direct")
     return desk

@@ -80,7 +80,7 @@ def simulator():
 
 @pytest.fixture
 def merchant(simulator):
-    adapter = AuthorizeNet(Settings({"CLIENTBILLING_DEVELOPMENT": "1"}), TheirClock(simulator), deadlines=(2.0, 0.4))
+    adapter = AuthorizeNet(Settings({"CLIENTBILLING_DEVELOPMENT": "1"}), TheirClock(simulator), deadlines=(2.0, 1.0))
     return Merchant(simulator, adapter)
 
 
@@ -588,7 +588,7 @@ def net_desk(desk, simulator):
     """A desk whose practice has an active Authorize.net account at the simulator, whose clock follows the desk's."""
     clock = desk.room.clock
     simulator.now = lambda: clock.now().timestamp()
-    adapter = AuthorizeNet(Settings({"CLIENTBILLING_DEVELOPMENT": "1"}), clock, deadlines=(2.0, 0.4))
+    adapter = AuthorizeNet(Settings({"CLIENTBILLING_DEVELOPMENT": "1"}), clock, deadlines=(2.0, 1.0))
     desk.room.adapters["authorize_net"] = adapter
     desk.simulator = simulator
     desk.account = desk.add("authorize_net", {**KEYS, "api_base": simulator.url}, card_entry="direct")

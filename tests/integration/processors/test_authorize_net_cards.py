@@ -14,12 +14,12 @@ KEYS = {"mode": "test", "api_login_id": "canaryLogin", "transaction_key": "CANAR
 
 @pytest.fixture
 def wallet(desk):
-    """A client's cards at a practice with an active Authorize.net account; half a second of silence is a time-out."""
+    """A client's cards at a practice with an active Authorize.net account; a second of silence is a time-out."""
     with AuthorizeNetSimulator().serving() as simulator:
         clock = desk.room.clock
         simulator.now = lambda: clock.now().timestamp()
         settings = Settings({"CLIENTBILLING_DEVELOPMENT": "1"})
-        desk.room.adapters["authorize_net"] = AuthorizeNet(settings, clock, deadlines=(2.0, 0.5))
+        desk.room.adapters["authorize_net"] = AuthorizeNet(settings, clock, deadlines=(2.0, 1.0))
         desk.account = desk.add("authorize_net", {**KEYS, "api_base": simulator.url}, card_entry="direct")
         desk.simulator = simulator
         yield Wallet(desk)

@@ -17,12 +17,12 @@ DECLINED = next(iter(REFUSALS))
 
 @pytest.fixture
 def wallet(desk):
-    """A client's cards at a practice with an active Elavon account; half a second of silence is a time-out."""
+    """A client's cards at a practice with an active Elavon account; a second of silence is a time-out."""
     with converge.Elavon().serving() as simulator:
         clock = desk.room.clock
         simulator.now = lambda: clock.now().timestamp()
         settings = Settings({"CLIENTBILLING_DEVELOPMENT": "1"})
-        desk.room.adapters["elavon"] = Elavon(settings, clock, deadlines=(2.0, 0.5))
+        desk.room.adapters["elavon"] = Elavon(settings, clock, deadlines=(2.0, 1.0))
         desk.account = desk.add("elavon", {**CREDENTIALS, "api_base": simulator.url}, card_entry="direct")
         desk.simulator = simulator
         yield Wallet(desk)

@@ -36,7 +36,7 @@ def room_desk(desk, simulator):  # noqa: F811
     """A desk whose practice has an active Stripe account at the simulator, whose clock follows the desk's."""
     clock = desk.room.clock
     simulator.now = lambda: clock.now().timestamp()
-    desk.room.adapters["stripe"].deadlines = (2.0, 0.8)
+    desk.room.adapters["stripe"].deadlines = (2.0, 1.0)
     desk.simulator = simulator
     desk.account = desk.add("stripe", {**KEYS, "api_base": simulator.url}, card_entry="direct")
     return desk

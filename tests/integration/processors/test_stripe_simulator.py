@@ -32,7 +32,7 @@ class Merchant:
 
     def __init__(self, simulator):
         self.simulator = simulator
-        self.adapter = Stripe(Settings({"CLIENTBILLING_DEVELOPMENT": "1"}), deadlines=(2.0, 0.8))
+        self.adapter = Stripe(Settings({"CLIENTBILLING_DEVELOPMENT": "1"}), deadlines=(2.0, 1.0))
         self.credentials = {**KEYS, "api_base": simulator.url}
 
     def prepared(self, number: str = NUMBER, amount: int = 12050, **more) -> Order:

@@ -3,6 +3,7 @@
 import base64
 import logging
 import quopri
+import re
 import threading
 from datetime import timedelta
 
@@ -33,8 +34,9 @@ def test_what_arrives_holds_nothing_private(room, server):
     assert 11 == len(server.received)
     for _, raw in server.received:
         read = raw + quopri.decodestring(raw) + b"".join(_decoded(raw))
-        canaries = [b"INV-0042", b"129.24", b"12924", b"129,24", b"cli_cy", b"col_", b"prc_one", b"evt_", b"Our Stripe", b"pcr_1"]
+        canaries = [b"INV-0042", b"129.24", b"129,24", b"cli_cy", b"col_", b"prc_one", b"evt_", b"Our Stripe", b"pcr_1"]
         assert [] == [canary for canary in canaries if canary in read]
+        assert not re.search(rb"(?<!\d)12924(?!\d)", read)  # boundaries between parts are long numbers by chance
     for (to, _), mail in zip(server.received, server.mails, strict=True):
         assert to == [mail["To"]] and mail["To"] in ("ada@staff.example", "bob@staff.example", "cy@home.example")
         link = PUBLIC + ("/billing/setup" if "setup" in mail["Subject"] else "/invoices/inv_7")
