@@ -102,6 +102,8 @@ class Load:
             if told in ("201", "202"):
                 payment.done_at = now
                 return
+            if told == "502":  # a no, which its key is told for ever: nothing was charged, and the payer may pay anew
+                return
             tries = len(payment.answers)
             time.sleep(max(pause, min(0.5 * 2**tries, LONGEST_PAUSE)) * random.uniform(0.8, 1.2))
 

@@ -89,6 +89,21 @@ def test_more_of_a_kind_and_twenty_payers_at_once(system, practice):
     balanced(system)
 
 
+def test_keys_rotate_while_payments_go_on(system, practice):
+    """`rotate-keys` in its container under payments: none fails, nothing opens with the old keys, and the doctor misses none."""
+    rate = min(LEAST, SHARE * carried(practice, invoices(practice, 40, 305_000)))
+    load = Load(practice, invoices(practice, int(rate * 60), 300_000), rate).start()
+    told = system.must("run", "--rm", "-T", "rotate-keys", within=300)
+    load.stop()
+    assert list(OURS) == [line.partition(":")[0] for line in told.splitlines() if "is gone: it opens nothing any more" in line]
+    assert {"201": len(load.payments)} == load.told()
+    assert 201 == practice.pay(practice.invoice(310_000)).status_code
+    examined = system.command("doctor")
+    assert examined.returncode == 0, examined.stdout + examined.stderr
+    balanced(system)
+    print(f"\nkeys rotated under {rate:.0f} payments a second: {len(load.payments)} payments, each answered 201")
+
+
 @pytest.mark.parametrize(
     ("victim", "first"),
     [(name, 80_000 + 100 * number) for number, name in enumerate((*OURS, "proxy", "mail", "rabbitmq", "postgres"))],
