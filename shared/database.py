@@ -248,10 +248,9 @@ class _File:
             self.engine.dispose()
 
     def _connected(self, connection: sqlite3.Connection, _record: Any) -> None:
-        connection.execute(f"PRAGMA busy_timeout={LOCK_SECONDS * 1000}")
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute(f"PRAGMA synchronous={'FULL' if self._durable else 'NORMAL'}")
-        connection.execute("PRAGMA foreign_keys=ON")
+        synchronous = "FULL" if self._durable else "NORMAL"
+        for pragma in (f"busy_timeout={LOCK_SECONDS * 1000}", "journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}").close()
 
     @staticmethod
     def _begin(connection: Any) -> None:
@@ -260,9 +259,9 @@ class _File:
         begin = "BEGIN" if reading else "BEGIN IMMEDIATE"
         try:
             if connection.info.get("reading") is not reading:
-                driver.execute(f"PRAGMA query_only={int(reading)}")
+                driver.execute(f"PRAGMA query_only={int(reading)}").close()
                 connection.info["reading"] = reading
-            driver.execute(begin)
+            driver.execute(begin).close()
         except sqlite3.OperationalError as trouble:
             raise OperationalError(begin, None, trouble) from trouble
 
