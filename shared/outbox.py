@@ -13,7 +13,23 @@ from functools import partial
 from typing import Any
 
 from nameko.extensions import DependencyProvider
-from sqlalchemy import Column, Index, Integer, MetaData, Row, String, Table, Text, Update, column, select, table, text, update
+from sqlalchemy import (
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    Row,
+    String,
+    Table,
+    Text,
+    Update,
+    column,
+    delete,
+    select,
+    table,
+    text,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from shared import wire
@@ -23,19 +39,20 @@ from shared.database import Database, Moment, after_commit, insert_new
 from shared.faults import Unavailable
 from shared.fields import rfc3339
 from shared.hearing import hears
-from shared.ids import new_id
+from shared.ids import earliest_id, new_id
 from shared.killpoints import reach
 from shared.mishap import log_mishap
 from shared.queues import events_exchange
 from shared.sending import FULL, Sender
 from shared.tenancy import acting_for_all
 
-__all__ = ["Relay", "emit", "heard_before", "hears", "inbox_table", "outbox_table"]
+__all__ = ["Relay", "emit", "forget_old_news", "heard_before", "hears", "inbox_table", "outbox_table"]
 
 BATCH = 50
 LEASE = timedelta(seconds=30)
 LONGEST_BACKOFF = 600.0  # seconds
 REPUBLISHED = timedelta(hours=1)
+PUBLISHED_KEPT, HEARD_KEPT, AT_ONCE = timedelta(days=30), timedelta(days=90), 10_000
 
 _log = logging.getLogger(__name__)
 _bells: dict[Any, set[threading.Event]] = defaultdict(set)  # database -> the relays of this process that watch it
@@ -95,6 +112,21 @@ def heard_before(session: Session, news: Mapping, handler_name: str, now: dateti
     """Whether this handler has had this event's effect already; if not, notes it in the session's own transaction."""
     reach("outbox.before_inbox")
     return not insert_new(session, _inbox, {"event_id": news["event_id"], "handler": handler_name, "heard_at": now})
+
+
+def forget_old_news(database: Database, now: datetime, relays: bool = True) -> None:
+    """Delete news that went out a month ago (where the service `relays`), and notes of what was heard of news a quarter of a year old.
+
+    Ten thousand rows of each at most, for an hourly timer. What never went out stays.
+    """
+    with database.transaction() as session:
+        if relays:
+            old = select(_outbox.c.id).where(
+                _outbox.c.id < earliest_id("evt", now - PUBLISHED_KEPT), _outbox.c.published_at.is_not(None)
+            )
+            session.execute(delete(_outbox).where(_outbox.c.id.in_(old.order_by(_outbox.c.id).limit(AT_ONCE))))
+        heard = select(_inbox.c.event_id).where(_inbox.c.event_id < earliest_id("evt", now - HEARD_KEPT))
+        session.execute(delete(_inbox).where(_inbox.c.event_id.in_(heard.order_by(_inbox.c.event_id).limit(AT_ONCE))))
 
 
 class Relay(DependencyProvider):

@@ -19,7 +19,7 @@ from shared.asking import Bus
 from shared.clock import SystemClock
 from shared.contracts.invoicing import Invoicing
 from shared.contracts.processors import Processors
-from shared.outbox import Relay, hears
+from shared.outbox import Relay, forget_old_news, hears
 
 
 class InvoicingService:
@@ -171,6 +171,10 @@ class InvoicingService:
     @every(3600)
     def forget_old_keys(self):
         checking.forget_old_keys(self.storage, self.clock)
+
+    @every(3600)
+    def forget_old_news(self):
+        forget_old_news(self.storage.database, self.clock.now())
 
     @every(1)
     def sweep(self):

@@ -6,7 +6,7 @@ from shared.answering import Given, answers, every
 from shared.contracts.invoicing import Invoicing
 from shared.contracts.notifications import Notifications
 from shared.contracts.processors import Processors
-from shared.outbox import hears
+from shared.outbox import forget_old_news, hears
 
 
 class NotificationsService:
@@ -98,3 +98,7 @@ class NotificationsService:
     @every(3600)
     def forget_old_keys(self):
         reading.forget_old_keys(self.room.db, self.room.clock)
+
+    @every(3600)
+    def forget_old_news(self):
+        forget_old_news(self.room.db, self.room.clock.now(), relays=False)

@@ -16,7 +16,7 @@ from services.processors.usecases import (
 )
 from shared.answering import Given, answers, every
 from shared.contracts.processors import Processors
-from shared.outbox import Relay
+from shared.outbox import Relay, forget_old_news
 
 
 class ProcessorsService:
@@ -169,3 +169,7 @@ class ProcessorsService:
     @every(3600)
     def forget_old_keys(self):
         accounts.forget_old_keys(self.room)
+
+    @every(3600)
+    def forget_old_news(self):
+        forget_old_news(self.room.database, self.room.clock.now())

@@ -40,9 +40,9 @@ START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 DATABASES = (*DOORS, "gateway", "sandbox_books")
 TIMERS = {"processors": ("settle_due", "compare_due"), "invoicing": ("sweep",), "notifications": ("send_due",)}
 SELDOM = {
-    "processors": ("forget_old_keys", "check_due", "renew_sealing_key"),
-    "invoicing": ("forget_old_keys",),
-    "notifications": ("forget_old_keys",),
+    "processors": ("forget_old_keys", "forget_old_news", "check_due", "renew_sealing_key"),
+    "invoicing": ("forget_old_keys", "forget_old_news"),
+    "notifications": ("forget_old_keys", "forget_old_news"),
 }
 EVERY = (3.0, 18.0)  # seconds between a timer's turns: seldomer than in service, as any process may be slow
 
