@@ -1,6 +1,7 @@
 """Paying and keeping the card, in one step of the payer's: two requests here, and the payment stands whatever comes of the second."""
 
 import json
+import logging
 from dataclasses import replace
 
 from services.gateway.asker import Answer, Asker, as_text
@@ -8,6 +9,9 @@ from services.gateway.subjects import cards, paying
 from shared.contracts.invoicing import Payment
 from shared.faults import Fault
 from shared.fields import Id, Part, Text, Words
+from shared.mishap import log_mishap
+
+_log = logging.getLogger(__name__)
 
 
 class KeptCard(Words):
@@ -43,3 +47,10 @@ def _kept(asker: Asker, card: dict) -> dict:
         return {"id": cards.save_card(own, {"card": card, "consent": True}).data.id, "code": None, "message": None}
     except Fault as fault:
         return {"id": None, "code": fault.code, "message": fault.detail}
+    except Exception as trouble:  # the payment has gone through, and that is what must be told
+        log_mishap(_log, "keeping a card that paid", trouble, asker.caller.correlation_id)
+        return {
+            "id": None,
+            "code": "not_kept",
+            "message": "It could not be kept just now. You can keep it on the page of your cards.",
+        }

@@ -44,6 +44,18 @@ def test_the_payment_stands_where_the_card_is_not_kept(world, payer, fault):
     assert (None, fault.code) == (kept["id"], kept["code"])
 
 
+def test_the_payment_stands_where_keeping_the_card_falls_over(world, payer):
+    """Whatever it trips over: the payer is told that the payment went through."""
+
+    def falls_over(*_given):
+        raise ValueError("4242424242424242")
+
+    world.bus.script(Invoicing.pay_invoice, paid("succeeded"))
+    world.bus.script(Processors.save_card, falls_over)
+    kept = payer.must("POST", PATH, 201, json=BODY)["kept_card"]
+    assert (None, "not_kept") == (kept["id"], kept["code"]) and "4242" not in kept["message"]
+
+
 @pytest.mark.parametrize(("status", "keep"), [("pending", True), ("requires_action", True), ("succeeded", False)])
 def test_nothing_is_kept_unasked_or_before_it_paid(world, payer, status, keep):
     """Then the answer is invoicing's own text."""
