@@ -163,6 +163,16 @@ class Tx:
         wanted = select(Payment).where(Payment.practice_id == invoice.practice_id, Payment.invoice_id == invoice.id)
         return list(self.session.scalars(wanted.order_by(Payment.created_at, Payment.id)))
 
+    def live_statuses(self, invoices: Sequence[Invoice]) -> dict[str, str]:
+        """By invoice the status of its payment that is on its way; without those that have none."""
+        ids = [invoice.live_payment_id for invoice in invoices if invoice.live_payment_id]
+        if not ids:
+            return {}
+        wanted = select(Payment.invoice_id, Payment.status).where(
+            Payment.practice_id == invoices[0].practice_id, Payment.id.in_(ids)
+        )
+        return {row.invoice_id: row.status for row in self.session.execute(wanted)}
+
     def has_refundable(self, invoice: Invoice) -> bool:
         """Whether any payment of the invoice still has something to refund."""
         return any(payment.refundable > 0 for payment in self.payments_of(invoice))

@@ -153,11 +153,12 @@ class Party(Words):
 
 
 class InvoiceRow(Words):
-    """An invoice as lists show it."""
+    """An invoice as lists show it; `live_payment_status` is that of a payment on its way, while it is `processing`."""
 
     id = Id(required=True)
     number = Text(allow_none=True)
     status = Choice(*SHOWN, required=True)
+    live_payment_status = Choice(*PAYMENT, allow_none=True)
     client = Part(Person, required=True)
     provider = Part(Person, required=True)
     provider_id = Text(required=True)

@@ -79,7 +79,7 @@ def _filters() -> dict[str, Any]:
         "day": lambda value: say.day(value, today(), zone()),
         "moment": lambda value: say.moment(value, today(), zone()) if say.is_moment(value) else say.day(value, today()),
         "exact": lambda value: say.exact(value, zone()),
-        "invoice_status": lambda invoice: say.invoice_status(invoice, today()),
+        "invoice_status": _invoice_status,
         "note": lambda invoice: say.invoice_note(invoice, today()),
         "money_status": _money_status,
         "refund_status": lambda status: say.status_of(say.REFUND, status),
@@ -99,6 +99,10 @@ def _filters() -> dict[str, Any]:
         "plain_percent": say.plain_percent,
         "choice_words": lambda options, value: dict(options).get(value, value),
     }
+
+
+def _invoice_status(invoice: Any) -> say.Status:
+    return _money_status("requires_action") if say.waits_for_payer(invoice) else say.invoice_status(invoice, today())
 
 
 def _money_status(status: str) -> say.Status:

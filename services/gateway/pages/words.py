@@ -113,6 +113,11 @@ def status_of(words: dict[str, Status], status: str) -> Status:
     return words.get(status) or Status(status.replace("_", " ").capitalize(), "closed", "dot")
 
 
+def waits_for_payer(invoice: Any) -> bool:
+    """Whether it is being paid, and the payer has something to do; else the processor is being asked."""
+    return invoice["status"] == "processing" and invoice.get("live_payment_status") == "requires_action"
+
+
 def invoice_status(invoice: Any, today: date) -> Status:
     """The pill of an invoice: an overdue one says by how many days."""
     found = status_of(INVOICE, invoice["status"])

@@ -37,7 +37,8 @@ def list_invoices(caller: Caller, request: Record, storage: Storage, clock: Any)
         rows = tx.list_invoices(caller, request, today, ZoneInfo(practice.time_zone))
         page = rows[: request.limit]
         more = page[-1].id if len(rows) > request.limit else None
-        return {"data": [showing.row_of(invoice, today) for invoice in page], "next_cursor": more}
+        live = tx.live_statuses(page)
+        return {"data": [showing.row_of(invoice, today, live.get(invoice.id)) for invoice in page], "next_cursor": more}
 
 
 def read_summary(caller: Caller, storage: Storage, clock: Any) -> dict:

@@ -15,11 +15,13 @@ def today_of(practice: Practice, now: datetime) -> date:
     return now.astimezone(ZoneInfo(practice.time_zone)).date()
 
 
-def row_of(invoice: Invoice, today: date) -> dict:
+def row_of(invoice: Invoice, today: date, live: str | None) -> dict:
+    """An invoice as lists show it; `live` is the status of its payment that is on its way."""
     return {
         "id": invoice.id,
         "number": invoice.number,
         "status": invoice.shown_status(today),
+        "live_payment_status": live,
         "client": {"id": invoice.client_id, "name": invoice.client_name},
         "provider": {"id": invoice.provider_id, "name": invoice.provider_name},
         "provider_id": invoice.provider_id,
@@ -42,7 +44,7 @@ def invoice_of(tx: Tx, invoice: Invoice, caller: Caller, now: datetime) -> dict:
     practice = tx.practice(invoice.practice_id)
     payments, refunds = tx.payments_of(invoice), tx.refunds_of(invoice)
     shown = {
-        **row_of(invoice, today_of(practice, now)),
+        **row_of(invoice, today_of(practice, now), next((one.status for one in payments if one.is_live), None)),
         "lines": [
             {
                 "description": line.description,

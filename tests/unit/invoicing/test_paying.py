@@ -145,11 +145,20 @@ def test_authentication_is_waited_for_and_can_be_given_up(practice, house):
         assert practice.read(invoice, staff)["payments"][0]["next_action"] is None, "it opens the page in the payer's name"
     with pytest.raises(Conflict):
         practice.record(invoice)
+    other = practice.invoice()
+    for who in (practice.ada, practice.pat, practice.cleo):
+        listed = {row["id"]: row for row in practice.do(Invoicing.list_invoices, who)["data"]}
+        assert ("processing", "requires_action") == _standing(listed[invoice["id"]]) == _standing(practice.read(invoice, who))
+        assert ("open", None) == _standing(listed[other["id"]]) == _standing(practice.read(other, who))
     ended = practice.do(Invoicing.cancel_payment, practice.cleo, payment_id=payment["id"])
     assert "canceled" == ended["status"]
     assert "succeeded" == practice.pay(invoice)["status"]
     with pytest.raises(Conflict):
         practice.do(Invoicing.cancel_payment, practice.cleo, payment_id=payment["id"])
+
+
+def _standing(shown):
+    return shown["status"], shown["live_payment_status"]
 
 
 def test_late_money_is_kept_for_the_client_and_given_back(practice, house):

@@ -222,7 +222,7 @@ def test_every_form_bears_nonsense(world, admin):
 def test_a_payment_that_waits_for_the_bank_says_whose_turn_it_is(world, client):
     """The payer reads that it waits for them, staff that it waits for the payer; nobody reads that we are checking."""
     payment = {**sample(Invoicing.read_payment.gives), "status": "requires_action"}
-    more = {"status": "processing", "payments": [payment], "allowed_actions": []}
+    more = {"status": "processing", "live_payment_status": "requires_action", "payments": [payment], "allowed_actions": []}
     invoice_id = invoice(world, client, **more)
     staff = Browser(world, "ada@practice.example")
     for browser, words in ((client, "Waiting for you"), (staff, "Waiting for the payer")):

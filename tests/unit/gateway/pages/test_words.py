@@ -54,6 +54,14 @@ def test_another_year_is_named():
     assert words.moment(datetime(2025, 1, 2, 12, tzinfo=UTC), TODAY, "UTC").startswith("Jan 2, 2025, 12:00")
 
 
+def test_a_payment_that_waits_for_its_payer_is_told_from_one_that_is_checked():
+    """In lists too."""
+    waits = [
+        words.waits_for_payer(invoice("processing", live_payment_status=live)) for live in ("requires_action", "unknown", None)
+    ]
+    assert [True, False, False] == waits
+
+
 def test_an_overdue_invoice_says_by_how_much():
     """One day and six days overdue are said so."""
     said = [words.invoice_status(invoice("overdue", due_date=due), TODAY).text for due in ("2026-11-23", "2026-11-18")]
