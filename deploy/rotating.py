@@ -141,7 +141,8 @@ class Rotation:
 
     def _reseal(self, envelopes: Envelopes, current: str, problems: list[str]) -> Iterator[str]:
         with self._database.reading() as session:
-            total, done = envelopes.count(session), envelopes.count(session, current)
+            total = envelopes.count(session)
+            done = max(0, total - envelopes.count(session, but=current))
             rows = envelopes.others(session, current, BATCH)
         while rows:
             renewed = []
@@ -163,7 +164,7 @@ class Rotation:
 
     def _left(self, current: str) -> int:
         with self._database.reading() as session:
-            return sum(one.count(session) - one.count(session, current) for one in self._envelopes)
+            return sum(one.count(session, but=current) for one in self._envelopes)
 
     def _hand_out(self) -> None:
         if self._hand_out_to:

@@ -27,15 +27,15 @@ class Envelopes:
     column: str
     place: Callable[[Any], tuple[str, ...]]
 
-    def count(self, session: Session, key_id: str | None = None) -> int:
-        """How many there are, in every practice; with `key_id` those that this very key wraps."""
-        wanted = self._sealed() if key_id is None else self._text.startswith(begins(key_id), autoescape=True)
+    def count(self, session: Session, but: str | None = None) -> int:
+        """How many there are, in every practice; `but` those that this very key wraps. One look, in which nothing changes."""
+        wanted = self._sealed() if but is None else self._sealed_but(but)
         return int(session.scalar(select(func.count()).select_from(self.table).where(wanted)) or 0)
 
     def others(self, session: Session, key_id: str, limit: int, after: Row | None = None) -> list[Row]:
         """Rows that another key than this wraps, by primary key, beginning behind `after`."""
         key = list(self.table.primary_key.columns)
-        wanted = and_(self._sealed(), not_(self._text.startswith(begins(key_id), autoescape=True)))
+        wanted = self._sealed_but(key_id)
         query = select(*self._read_with_it(), self._text.label("envelope")).where(wanted).order_by(*key).limit(limit)
         if after is not None:
             query = query.where(tuple_(*key) > tuple_(*(getattr(after, column.name) for column in key)))
@@ -65,6 +65,9 @@ class Envelopes:
     @property
     def _text(self) -> ColumnElement[str]:
         return self.table.c[self.column]
+
+    def _sealed_but(self, key_id: str) -> ColumnElement[bool]:
+        return and_(self._sealed(), not_(self._text.startswith(begins(key_id), autoescape=True)))
 
     def _sealed(self) -> ColumnElement[bool]:
         return or_(self._text.startswith(OURS), self._text.startswith(OF_KMS))

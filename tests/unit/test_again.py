@@ -6,6 +6,8 @@ from tests import again
 
 PAGE, SCAN, UNIT = "tests/e2e/test_x.py::test_page[a]", "tests/leakscan/test_x.py::test_scan", "tests/unit/test_x.py::test_rule"
 
+MONEY = "tests/e2e/test_never_twice.py::test_once[embedded]"
+
 
 @pytest.fixture
 def runs(monkeypatch):
@@ -26,6 +28,7 @@ def runs(monkeypatch):
         ((0, []), 0),
         ((1, [UNIT]), 1),
         ((1, [PAGE, UNIT]), 1),
+        ((1, [PAGE, MONEY]), 1),
         ((1, [f"{PAGE}{number}" for number in range(13)]), 1),
         ((1, []), 1),  # something required was not there
         ((2, [PAGE]), 2),
