@@ -11,6 +11,8 @@ from shared.faults import Fault
 from shared.fields import Id, Part, Text, Words
 from shared.mishap import log_mishap
 
+NOT_NOW = "It could not be kept just now. You can keep it on the page of your cards."
+
 _log = logging.getLogger(__name__)
 
 
@@ -46,11 +48,7 @@ def _kept(asker: Asker, card: dict) -> dict:
     try:
         return {"id": cards.save_card(own, {"card": card, "consent": True}).data.id, "code": None, "message": None}
     except Fault as fault:
-        return {"id": None, "code": fault.code, "message": fault.detail}
+        return {"id": None, "code": fault.code, "message": fault.detail or NOT_NOW}
     except Exception as trouble:  # the payment has gone through, and that is what must be told
         log_mishap(_log, "keeping a card that paid", trouble, asker.caller.correlation_id)
-        return {
-            "id": None,
-            "code": "not_kept",
-            "message": "It could not be kept just now. You can keep it on the page of your cards.",
-        }
+        return {"id": None, "code": "not_kept", "message": NOT_NOW}

@@ -41,7 +41,7 @@ def test_the_payment_stands_where_the_card_is_not_kept(world, payer, fault):
     world.bus.script(Invoicing.pay_invoice, paid("succeeded"))
     world.bus.script(Processors.save_card, fault)
     kept = payer.must("POST", PATH, 201, json=BODY)["kept_card"]
-    assert (None, fault.code) == (kept["id"], kept["code"])
+    assert (None, fault.code) == (kept["id"], kept["code"]) and kept["message"]
 
 
 def test_the_payment_stands_where_keeping_the_card_falls_over(world, payer):
