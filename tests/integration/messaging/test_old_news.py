@@ -3,16 +3,15 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import MetaData, func, insert, select
+from sqlalchemy import func, insert, select
 
 from shared import outbox
 from shared.database import Database
 from shared.ids import earliest_id, new_id
-from shared.outbox import forget_old_news, inbox_table, outbox_table
+from shared.outbox import forget_old_news
+from tests.integration.messaging.ground import INBOX, METADATA, OUTBOX
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
-METADATA = MetaData()
-OUTBOX, INBOX = outbox_table(METADATA), inbox_table(METADATA)
 
 
 @pytest.fixture
