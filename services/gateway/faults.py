@@ -86,8 +86,8 @@ def problem(fault: Fault) -> dict:
         said["reason"] = fault.code
     if fault.errors is not None:
         said["errors"] = fault.errors
-    if fault.allowed_actions is not None:
-        said["allowed_actions"] = fault.allowed_actions
+    if fault.allowed_actions is not None or isinstance(fault, Conflict):
+        said["allowed_actions"] = fault.allowed_actions or []
     if (wait := retry_after(fault)) is not None:
         said["retry_after"] = wait
     said.update({name: value for name, value in fault.extra.items() if name not in _OURS})

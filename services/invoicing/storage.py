@@ -357,15 +357,17 @@ def _shown(status: str, today: date) -> Any:
     """The shown statuses as conditions; `Invoice.shown_status` is the same rule for one row (a test compares the two)."""
     is_open = and_(Invoice.status == "open", Invoice.live_payment_id.is_(None))
     late = and_(Invoice.due_date.is_not(None), Invoice.due_date < today)
-    paid = Invoice.status == "paid"
+    ended = Invoice.status.in_(("paid", "forgiven"))
+    given_back, kept_some = Invoice.amount_refunded > 0, Invoice.amount_refunded < Invoice.amount_paid
     return {
         "processing": and_(Invoice.status == "open", Invoice.live_payment_id.is_not(None)),
         "overdue": and_(is_open, late),
         "partially_paid": and_(is_open, ~late, Invoice.amount_paid > 0),
         "open": and_(is_open, ~late, Invoice.amount_paid == 0),
-        "paid": and_(paid, Invoice.amount_refunded == 0),
-        "partially_refunded": and_(paid, Invoice.amount_refunded > 0, Invoice.amount_refunded < Invoice.amount_paid),
-        "refunded": and_(paid, Invoice.amount_refunded > 0, Invoice.amount_refunded >= Invoice.amount_paid),
+        "paid": and_(Invoice.status == "paid", ~given_back),
+        "forgiven": and_(Invoice.status == "forgiven", ~given_back),
+        "partially_refunded": and_(ended, given_back, kept_some),
+        "refunded": and_(ended, given_back, ~kept_some),
     }.get(status, Invoice.status == status)
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from decimal import Decimal
 
 from services.tax import storage
 from services.tax.calculators import calculator_for
@@ -15,7 +16,7 @@ from shared.database import Database
 from shared.faults import invalid
 from shared.fields import Record
 from shared.idempotency import keep, recall
-from shared.money import MOST
+from shared.money import MOST, rounded
 from shared.told import Told
 
 # The one route whose key counts here: invoicing passes its callers on with the keys of its own routes, and a quote that
@@ -83,9 +84,23 @@ def _lines(request: Record, usual: str) -> Sequence[Line]:
     """What is to be taxed; a line without a category is of the practice's usual one."""
     if (request.amount is None) == (request.lines is None):
         raise invalid("amount", "Send either an amount or lines.")
-    asked = request.lines if request.lines is not None else [Record(amount=request.amount, category=None)]
-    _refuse_too_much(sum(line.amount for line in asked), request)
-    return [Line(line.amount, line.category or usual) for line in asked]
+    if request.lines is None:
+        lines = [Line(request.amount, usual)]
+    else:
+        lines = [Line(_amount(line, f"lines.{at}"), line.category or usual) for at, line in enumerate(request.lines)]
+    _refuse_too_much(sum(line.amount for line in lines), request)
+    return lines
+
+
+def _amount(line: Record, field: str) -> int:
+    """What a line comes to; raises Invalid unless it has either an `amount` or a `unit_amount`."""
+    if (line.amount is None) == (line.unit_amount is None):
+        raise invalid(f"{field}.unit_amount", "Send a unit_amount with its quantity, or an amount.")
+    if line.amount is None:
+        return rounded((Decimal(1) if line.quantity is None else line.quantity) * line.unit_amount)
+    if line.quantity is not None:
+        raise invalid(f"{field}.quantity", "A quantity goes with a unit_amount.")
+    return int(line.amount)
 
 
 def _refuse_too_much(total: int, request: Record) -> None:

@@ -226,7 +226,7 @@ class RecordedPayment(Words):
 
 class NewPayment(Words):
     """One try to pay by card: `sealed_card` is for processors' eyes only, `card_id` one of the client's on file, `return_url` sends
-    the payer to the processor's page. Staff may charge a card on file only, and say why (`reason`)."""
+    the payer to the processor's page. Staff may charge a card on file only, and may say why (`reason`)."""
 
     payment_id = Id(required=True)
     invoice_id = Id(required=True)

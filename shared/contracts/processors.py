@@ -220,6 +220,7 @@ class SavedCards(Words):
     """A client's cards on file; `can_save`: the account that takes payments now keeps cards."""
 
     data = Many(SavedCard, required=True)
+    next_cursor = Text(allow_none=True, load_default=None)
     can_save = Flag(required=True)
 
 

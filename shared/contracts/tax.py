@@ -27,9 +27,12 @@ class TaxSettingsRead(TaxSettings):
 
 
 class QuoteLine(Words):
-    """One line to be taxed: its amount after discount, in minor units."""
+    """One line to be taxed, as an invoice's line (`quantity`, 1 unless sent, times `unit_amount`) or by its `amount` after discount."""
 
-    amount = Amount(required=True)
+    description = Text(allow_none=True, load_default=None, most=500)
+    quantity = Number(allow_none=True, load_default=None, least="0.0001", most="100000", places=4)
+    unit_amount = Amount(allow_none=True, load_default=None)
+    amount = Amount(allow_none=True, load_default=None)
     category = Text(allow_none=True, load_default=None, most=60)
 
 

@@ -35,8 +35,8 @@ def test_a_card_on_file_over_http(house):
     )
     path = f"/api/v1/invoices/{theirs['id']}/payments"
     assert 403 == staff.ask("POST", path, {"card": card()}).status_code
-    no_reason = staff.must(422, "POST", path, {"payment_method_id": saved["id"]})
-    assert ["reason"] == [error["field"] for error in no_reason["errors"]]
+    no_card = staff.must(422, "POST", path, {"reason": "Missed the session"})
+    assert ["payment_method_id"] == [error["field"] for error in no_card["errors"]]
     charged = staff.must(201, "POST", path, {"payment_method_id": saved["id"], "reason": "Missed the session"}, key="two")
     again = staff.ask("POST", path, {"payment_method_id": saved["id"], "reason": "Missed the session"}, key="two")
     assert (charged, "true") == (again.json(), again.headers["Idempotent-Replayed"])

@@ -33,7 +33,7 @@ def change_card(asker: Any, card_id: str, body: dict) -> Any:
     return cards.change_card(asker, card_id, body)
 
 
-@door.route("DELETE", "/cards/{card_id}", CLIENT)
+@door.route("DELETE", "/cards/{card_id}", CLIENT, exists=cards.read_card)
 def remove_card(asker: Any, card_id: str) -> Any:
     """Take it off file."""
     return cards.remove_card(asker, card_id)
@@ -45,7 +45,7 @@ def list_cards_of(asker: Any, client_id: str) -> Any:
     return cards.list_cards_of(asker, client_id)
 
 
-@door.route("DELETE", "/clients/{client_id}/cards/{card_id}", STAFF)
+@door.route("DELETE", "/clients/{client_id}/cards/{card_id}", STAFF, exists=cards.read_card_of)
 def remove_card_of(asker: Any, client_id: str, card_id: str) -> Any:
     """Take a client's card off file, at the client's wish."""
     return cards.remove_card_of(asker, client_id, card_id)

@@ -20,7 +20,15 @@ InvoicePage = Invoicing.list_invoices.gives
 _ID = "/invoices/{invoice_id}"
 
 
-@door.post("/invoices", STAFF, takes=invoices.NewInvoiceBody, gives=Invoice, status=201, faults=(404, 409))
+@door.post(
+    "/invoices",
+    STAFF,
+    takes=invoices.NewInvoiceBody,
+    gives=Invoice,
+    status=201,
+    exists=invoices.must_be_assigned,
+    faults=(409,),
+)
 def create_invoice(asker: Any, body: dict) -> Any:
     """Create an invoice: a draft, or sent at once."""
     return invoices.create_invoice(asker, body)

@@ -76,6 +76,11 @@ def read_card(asker: Asker, card_id: str) -> Answer:
     return asker.ask(Processors.read_card, _named(asker.caller.member_id, card_id))
 
 
+def read_card_of(asker: Asker, client_id: str, card_id: str) -> Answer:
+    """One of a client whom this colleague may see."""
+    return asker.ask(Processors.read_card, _named(_seen(asker, client_id), card_id))
+
+
 def change_card(asker: Asker, card_id: str, body: dict) -> Answer:
     """Make it the default; there is always one, so it can't be made none."""
     if not read(DefaultBody, body).default:

@@ -5,6 +5,7 @@ from services.gateway.reading import checked, known_id, query
 from services.gateway.subjects import keeping
 from shared.contracts.invoicing import InvoiceFields, InvoiceFilter, Invoicing, NewInvoice
 from shared.contracts.invoicing import RecordedPayment as RecordedPaymentRequest
+from shared.faults import Forbidden
 from shared.fields import Amount, Choice, Id, Text, Words
 from shared.ids import new_id
 
@@ -38,9 +39,16 @@ class ExplanationQuery(Words):
 
 
 def create_invoice(asker: Asker, body: dict) -> Answer:
-    """The new invoice (a draft, or sent); raises NotFound for a client who isn't the asker's, Forbidden saying why not."""
+    """The new invoice (a draft, or sent); raises Invalid for a client who isn't the asker's, Forbidden saying why not."""
     checked(NewInvoiceBody, body)
     return asker.ask(Invoicing.create_invoice, {**body, "invoice_id": new_id("inv")})
+
+
+def must_be_assigned(asker: Asker) -> None:
+    """Raises Forbidden for a provider who isn't assigned to the service."""
+    service = asker.ask(Invoicing.read_service).data
+    if service.enabled and not service.may_create:
+        raise Forbidden("not_assigned", service.why_not)
 
 
 def edit_invoice(asker: Asker, invoice_id: str, body: dict) -> Answer:

@@ -45,7 +45,7 @@ class PaymentBody(Words):
     `return_url` (the processor's own page).
 
     Which the practice takes is its admins' choice; the answer to the processor's page is a `next_action`. Staff can charge a
-    card on file only, with a `reason`. `keep_card` is the payer's consent to keep the `card` on file once it has paid.
+    card on file only; the client reads their `reason`. `keep_card` is the payer's consent to keep the `card` on file once it has paid.
     """
 
     amount = Amount(least=1, allow_none=True)
@@ -98,9 +98,8 @@ def _status(answer: Answer) -> int:
 def _must_be_on_file(request: dict) -> None:
     if [name for name in _WAYS if request.get(name) and name != "payment_method_id"]:
         raise Forbidden("clients_pay", "Only the client types a card. Staff can charge a card that the client keeps on file.")
-    missing = [name for name in ("payment_method_id", "reason") if not request.get(name)]
-    if missing:
-        raise Invalid(errors=[{"field": name, "message": "This is needed: the client can read why."} for name in missing])
+    if not request.get("payment_method_id"):
+        raise invalid("payment_method_id", "This is needed: which of the client's cards on file is charged.")
 
 
 def _must_be_one_way(request: dict) -> None:

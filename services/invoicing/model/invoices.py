@@ -111,7 +111,7 @@ class Invoice(Base):
             if self.due_date and self.due_date < today:
                 return "overdue"
             return "partially_paid" if self.amount_paid else "open"
-        if self.status == "paid" and self.amount_refunded:
+        if self.status in ("paid", "forgiven") and self.amount_refunded:
             return "refunded" if self.amount_refunded >= self.amount_paid else "partially_refunded"
         return self.status
 

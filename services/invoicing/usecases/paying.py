@@ -27,7 +27,8 @@ FROM_OUTCOME = {
     "pending": "pending", "unknown": "unknown", "review": "review",
 }  # fmt: skip
 NOT_THE_PAYERS_FAULT = ("processor_credentials_refused", "processor_unavailable", "invalid_request", "unknown")
-OUT_OF_DATE = ("card_entry", "card_not_on_file")  # processors' words for a page that shows what is so no longer
+# processors' words for a page that shows what is so no longer, and for a practice that takes no cards (yet, or any more)
+OUT_OF_DATE = ("card_entry", "card_not_on_file", "no_processor")
 NOT_CHARGED = "The card was not charged: the payment did not reach the processor. You can try again."
 
 
@@ -61,14 +62,12 @@ def pay_invoice(caller: Caller, request: Record, storage: Storage, bus: Any, clo
 
 
 def _must_be_allowed(caller: Caller, request: Record) -> None:
-    """The client pays by any means; staff charge a card on file, and say why. Raises Forbidden or Invalid."""
+    """The client pays by any means; staff charge a card on file. Raises Forbidden."""
     if caller.role == CLIENT:
         return
     caller.must_be(ADMIN, PROVIDER)
     if request.card_id is None:
         raise Forbidden("clients_pay", "Only the client types a card. Staff can charge a card that the client keeps on file.")
-    if not request.reason:
-        raise invalid("reason", "Say why the card is charged: the client can read it.")
 
 
 def _ask(bus: Any, order: dict, caller: Caller, pace: Pace) -> Record | None:
@@ -201,11 +200,18 @@ def _succeed(tx: Tx, invoice: Invoice, payment: Payment, now: datetime) -> None:
     postings = [("processor_clearing", payment.amount), ("receivable", -applied), ("client_credit", -late)]
     ledger.post(tx.session, "card_payment" if applied else "late_money", about(invoice, payment.id), postings, now)
     card = f" {payment.card['brand'].capitalize()} ending {payment.card['last4']}" if payment.card else " card"
-    why = f", a card on file, charged because: {payment.charged_by['reason']}" if payment.charged_by else ""
-    tx.remember(invoice, _who(tx, payment), now, "paid", f"Paid by{card}{why}", payment.amount)
+    tx.remember(invoice, _who(tx, payment), now, "paid", f"Paid by{card}{_why(payment)}", payment.amount)
     news.tell(tx, Invoicing.payment_received, invoice, payment.amount, now)
     if late:
         _return_late_money(tx, invoice, client, payment, late, now)
+
+
+def _why(payment: Payment) -> str:
+    """Why staff charged a card on file, in the client's timeline; nothing where the payer paid."""
+    if not payment.charged_by:
+        return ""
+    reason = payment.charged_by["reason"]
+    return f", a card on file, charged because: {reason}" if reason else ", a card on file"
 
 
 def _return_late_money(tx: Tx, invoice: Invoice, client: Client, payment: Payment, late: int, now: datetime) -> None:

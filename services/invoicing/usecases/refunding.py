@@ -1,7 +1,7 @@
 """Refunds: attempts with the same machine as payments, never above what a payment still holds, posted when they are certain."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -27,6 +27,8 @@ FROM_OUTCOME = {
     "unknown": "unknown", "review": "review", "waiting_for_settlement": "waiting_for_settlement", "requires_action": "unknown",
 }  # fmt: skip
 
+_TOO_SHORT = 1.0  # seconds; nothing is begun with less
+
 
 def refund_invoice(caller: Caller, request: Record, storage: Storage, bus: Any, clock: Any, pace: Pace) -> Told:
     """Give money back: of one payment, or without `payment_id` newest first over all; without an amount, all that is left.
@@ -50,7 +52,7 @@ def refund_invoice(caller: Caller, request: Record, storage: Storage, bus: Any, 
         orders = [order_of(refund) for refund in refunds if not refund.is_settled]
         ids = [refund.id for refund in refunds]
     reach("refund.begun")
-    outcomes = [_ask(bus, order, caller, pace) for order in orders]
+    outcomes = _ask_in_turn(bus, orders, caller, clock, pace)
     reach("refund.told")
     with storage.transaction() as tx:
         now = clock.now()
@@ -112,9 +114,18 @@ def order_of(refund: Refund) -> dict:
     return {"refund_id": refund.id, "payment_id": refund.payment_id, "amount": refund.amount, "currency": refund.currency}
 
 
-def _ask(bus: Any, order: dict, caller: Caller, pace: Pace) -> Record | None:
+def _ask_in_turn(bus: Any, orders: list[dict], caller: Caller, clock: Any, pace: Pace) -> list[Record | None]:
+    """What processors says of each order, all within the time that the asker is told something; None where it said nothing."""
+    until = clock.now() + timedelta(seconds=pace.answer_within)
+    return [_ask(bus, order, caller, (until - clock.now()).total_seconds()) for order in orders]
+
+
+def _ask(bus: Any, order: dict, caller: Caller, within: float) -> Record | None:
+    """None too where no time is left: it was not sent then, and the sweeper closes it."""
+    if within < _TOO_SHORT:
+        return None
     try:
-        return bus.ask(Processors.refund, order, caller.with_key(None), within=pace.answer_within).data
+        return bus.ask(Processors.refund, order, caller.with_key(None), within=within).data
     except Unavailable:  # not known here, as it may have broken after giving back
         return None
     except Fault as refused:

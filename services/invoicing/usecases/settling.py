@@ -10,6 +10,7 @@ from services.invoicing.usecases import paying, refunding, showing
 from shared.caller import ADMIN, PROVIDER, Caller
 from shared.contracts.invoicing import Invoicing
 from shared.contracts.processors import Processors
+from shared.faults import Conflict
 from shared.fields import Record
 from shared.ids import new_id
 from shared.outbox import heard_before
@@ -33,9 +34,10 @@ def settle_payment(caller: Caller, request: Record, storage: Storage, bus: Any, 
     """
     caller.must_be(ADMIN)
     with storage.reading() as tx:
-        tx.payment(caller, request.payment_id)  # theirs, or not there
+        payment = tx.payment(caller, request.payment_id)  # theirs, or not there
         if told := tx.told_before(caller):
             return told
+        _must_be_by_card(payment)
     word = {"payment_id": request.payment_id, "happened": request.outcome == "happened", "reason": request.reason}
     outcome = bus.ask(Processors.settle_charge, word, caller.with_key(None)).data
     with storage.transaction() as tx:
@@ -54,9 +56,10 @@ def settle_refund(caller: Caller, request: Record, storage: Storage, bus: Any, c
     """The same for a refund."""
     caller.must_be(ADMIN)
     with storage.reading() as tx:
-        tx.refund(caller, request.refund_id)
+        refund = tx.refund(caller, request.refund_id)
         if told := tx.told_before(caller):
             return told
+        _must_be_by_card(tx.payment(caller, refund.payment_id))
     word = {"refund_id": request.refund_id, "happened": request.outcome == "happened", "reason": request.reason}
     outcome = bus.ask(Processors.settle_refund, word, caller.with_key(None)).data
     with storage.transaction() as tx:
@@ -69,6 +72,12 @@ def settle_refund(caller: Caller, request: Record, storage: Storage, bus: Any, c
         told = Told(showing.text_of(Invoicing.settle_refund, showing.refund_of(refund, caller)))
         tx.keep(caller, told.text)
     return told
+
+
+def _must_be_by_card(payment: Payment) -> None:
+    """What was recorded by hand never was at a processor. Raises Conflict."""
+    if payment.method != "card":
+        raise Conflict("settled_otherwise", "This payment was recorded by hand: there is nothing to look up.", allowed_actions=[])
 
 
 def _remember(tx: Tx, caller: Caller, invoice_id: str, request: Record, amount: int, now: datetime) -> None:
@@ -91,14 +100,19 @@ def difference_found(news: Record, storage: Storage, clock: Any) -> None:
             )  # fmt: skip
 
 
-def close_finding(caller: Caller, request: Record, storage: Storage, clock: Any) -> dict:
+def close_finding(caller: Caller, request: Record, storage: Storage, clock: Any) -> Told:
     """Take a finding off the work list; it is kept, with who closed it. Raises NotFound for another practice's."""
     caller.must_be(ADMIN)
     with storage.transaction() as tx:
+        now = clock.now()
         finding = tx.finding(caller.practice_id, request.finding_id)
+        if told := tx.recall(caller, now):
+            return told
         if finding.closed_at is None:
-            finding.closed_at, finding.closed_by = clock.now(), caller.name
-    return {}
+            finding.closed_at, finding.closed_by = now, caller.name
+        told = Told(showing.text_of(Invoicing.close_finding, {}))
+        tx.keep(caller, told.text)
+    return told
 
 
 def list_work(caller: Caller, storage: Storage) -> dict:

@@ -105,7 +105,7 @@ def list_cards(caller: Caller, request: Record, room: Room) -> dict:
         account = storage.active_account(session, practice_id)
         rows = storage.saved_cards(session, practice_id, request.client_id)
         can_save = account is not None and account.takes_cards and _keeps(room, account)
-        return {"data": [_described(row, account, today) for row in rows], "can_save": can_save}
+        return {"data": [_described(row, account, today) for row in rows], "next_cursor": None, "can_save": can_save}
 
 
 def read_card(caller: Caller, request: Record, room: Room) -> dict:

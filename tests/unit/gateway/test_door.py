@@ -42,6 +42,16 @@ def test_the_role_is_refused_before_the_object_and_the_object_before_the_body(wo
     assert ("not_refundable", ["send"]) == (problem["code"], problem["allowed_actions"])
 
 
+def test_who_is_not_assigned_is_told_so_before_the_body_is_read(world):
+    """A provider who may not create invoices gets 403 whatever they sent; one who may is told what is wrong with it."""
+    provider = world.provider(world.admin())
+    service = {"enabled": True, "provider_ids": [], "may_create": False, "why_not": "You are not assigned."}
+    world.bus.script(Invoicing.read_service, service)
+    assert "not_assigned" == provider.must("POST", "/invoices", 403, json={"amount": True})["code"]
+    world.bus.script(Invoicing.read_service, {**service, "may_create": True, "why_not": None})
+    assert "amount" in fields_of(provider.must("POST", "/invoices", 422, json={"amount": True}))
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [

@@ -17,6 +17,10 @@ def paid(practice, amount=12050):
     return invoice
 
 
+def shown(invoice):
+    return invoice["status"], invoice["allowed_actions"]
+
+
 def test_a_refund_gives_back_its_share_of_tax(practice):
     """$20.50 of $129.24 holds $1.39 tax; the rest of the refunds hold the rest of the tax, to the cent."""
     invoice = paid(practice)
@@ -66,14 +70,18 @@ def test_a_refund_over_several_payments_takes_the_newest_first(house):
 
 
 def test_forgiving_keeps_what_was_paid(house):
-    """The balance is written off; what was paid can still be refunded; the invoice stays forgiven."""
+    """The balance is written off; what was paid can still be refunded, is shown so, and the invoice stays closed."""
     practice = Practice(house, "5", partial_payments=True)
     invoice = practice.invoice()
     practice.record(invoice, 2924)
     forgiven = practice.do(Invoicing.forgive_invoice, practice.pat, invoice_id=invoice["id"])
     assert ("forgiven", 10000, 0) == tuple(forgiven[name] for name in ("status", "amount_forgiven", "balance_due"))
     practice.refund(invoice, 924)
-    assert "forgiven" == practice.read(invoice)["status"]
+    assert ("partially_refunded", ["refund"]) == shown(practice.read(invoice))
+    practice.refund(invoice)
+    assert ("refunded", []) == shown(practice.read(invoice))
+    assert [invoice["id"]] == [row["id"] for row in practice.do(Invoicing.list_invoices, status="refunded")["data"]]
+    assert [] == practice.do(Invoicing.list_invoices, status="forgiven")["data"]
     assert [] == practice.proof()
 
 

@@ -7,6 +7,7 @@ from services.invoicing.usecases import checking
 from services.invoicing.usecases import settling as by_hand
 from services.processors import storage
 from services.processors.orders import DECLINED, NOT_KNOWN, Outcome
+from shared.caller import IdempotencyKey
 from shared.contracts.invoicing import Invoicing
 from shared.faults import Conflict, Forbidden, NotFound
 from shared.fields import Record
@@ -176,8 +177,21 @@ def test_a_finding_of_the_comparison_is_on_the_work_list_until_it_is_closed(hous
         practice.do(Invoicing.close_finding, practice.pat, finding_id=item["id"])
     with pytest.raises(NotFound):
         Practice(house, "2").do(Invoicing.close_finding, finding_id=item["id"])
-    practice.do(Invoicing.close_finding, finding_id=item["id"])
+    keyed = practice.ada.with_key(IdempotencyKey("k", "POST /worklist", "a body"))
+    told = [house.ask(Invoicing.close_finding, {"finding_id": item["id"]}, keyed) for _ in range(2)]
+    assert [False, True] == [answer.replayed for answer in told] and told[0].text == told[1].text
     assert [] == practice.do(Invoicing.list_work)["data"]
+
+
+def test_what_was_recorded_by_hand_is_not_settled_by_hand(practice):
+    """A cash payment and its refund never were at a processor: a conflict says so."""
+    billed = practice.invoice()
+    cash = practice.record(billed)
+    refund = practice.refund(billed)
+    with pytest.raises(Conflict, match="settled_otherwise"):
+        settle(practice, cash["id"], "happened")
+    with pytest.raises(Conflict, match="settled_otherwise"):
+        practice.do(Invoicing.settle_refund, refund_id=refund["id"], outcome="happened", reason="Seen")
 
 
 def test_an_orphan_has_no_invoice(house, practice):

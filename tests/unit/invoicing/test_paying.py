@@ -4,7 +4,7 @@ import pytest
 
 from shared.caller import IdempotencyKey
 from shared.contracts.invoicing import Invoicing
-from shared.faults import Conflict, Invalid, NotFound, Refused, Rejected, Unanswered
+from shared.faults import Conflict, Invalid, NotFound, Refused, Unanswered
 from shared.ids import new_id
 from tests.house import Practice
 
@@ -208,13 +208,13 @@ def test_nobody_pays_what_is_not_theirs(practice, house):
 
 
 def test_without_a_processor_nothing_hangs(practice, house):
-    """No account to charge with: the payment fails at once, in words, and the invoice stays payable."""
+    """No account to charge with: a conflict says so at once, in words, and the invoice stays payable."""
     from shared.contracts.processors import Processors
 
     account = house.ask(Processors.list_processors, {}, practice.ada).data["data"][0]
     house.ask(Processors.remove_processor, {"processor_id": account["id"]}, practice.ada)
     invoice = practice.invoice()
-    with pytest.raises(Rejected) as no:
+    with pytest.raises(Conflict) as no:
         practice.pay(invoice)
-    assert "processor_rejected" == no.value.code
+    assert ("no_processor", "The practice can't take cards yet.") == (no.value.code, no.value.detail)
     assert "open" == practice.read(invoice)["status"]

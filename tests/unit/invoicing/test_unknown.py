@@ -1,5 +1,7 @@
 """What isn't known is not taken for a no: a service that breaks after it moved money, messages that come again, late discoveries."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import text
 
@@ -235,3 +237,28 @@ def test_a_provider_who_is_not_assigned_edits_no_draft(practice):
     with pytest.raises(Forbidden) as no:
         practice.do(Invoicing.edit_invoice, practice.pat, invoice_id=draft["id"], amount=1)
     assert "not_assigned" == no.value.code
+
+
+def test_a_split_refund_is_answered_within_the_time_of_one(house):
+    """Two silent cards share what time the asker has: what was not sent is not begun late, fails, and can be asked again."""
+    practice = Practice(house, "8", partial_payments=True)
+    invoice = practice.invoice()
+    for amount in (5000, 7924):
+        practice.pay(invoice, amount=amount)
+        house.after(1)
+    asked = []
+
+    def silent(really):
+        asked.append(house.clock.now())
+        house.clock.at += timedelta(seconds=20)
+        raise Unanswered("deadline_passed")
+
+    house.meddle["refund"] = silent
+    begun = house.clock.now()
+    assert ["pending", "pending"] == [refund["status"] for refund in practice.refund(invoice)["data"]]
+    assert 1 == len(asked) and timedelta(seconds=21) > house.clock.now() - begun
+    house.meddle.clear()
+    house.after(60)
+    assert ["failed", "failed"] == [refund["status"] for refund in practice.read(invoice)["refunds"]]
+    practice.refund(invoice)
+    assert "refunded" == practice.read(invoice)["status"] and [] == practice.proof()

@@ -116,6 +116,10 @@ def test_who_may_ask(room):
         ({"lines": [{"amount": True}]}, "lines.0.amount"),
         ({"lines": [{"amount": MOST}, {"amount": MOST}]}, "lines"),
         ({"amount": MOST}, "amount"),
+        ({"lines": [{"description": "Session"}]}, "lines.0.unit_amount"),
+        ({"lines": [{"amount": 1}, {"amount": 1, "unit_amount": 1}]}, "lines.1.unit_amount"),
+        ({"lines": [{"amount": 1, "quantity": "2"}]}, "lines.0.quantity"),
+        ({"lines": [{"unit_amount": MOST, "quantity": "2"}]}, "lines"),
     ],
 )
 def test_a_quote_that_makes_no_sense_is_refused_by_field(room, body, field):
@@ -124,6 +128,19 @@ def test_a_quote_that_makes_no_sense_is_refused_by_field(room, body, field):
     with pytest.raises(Invalid) as refused:
         room.quote(**body)
     assert field == refused.value.errors[0]["field"]
+
+
+def test_lines_are_quoted_as_an_invoice_has_them(room):
+    """Quantity times unit amount, rounded half up; one piece where no quantity is sent; a line of its own amount beside them."""
+    room.choose(requirement="flat", rate="0.0725")
+    lines = [
+        {"description": "Session", "quantity": "1.5", "unit_amount": 8001},
+        {"description": "Book", "unit_amount": 2000, "category": "taxable"},
+        {"amount": 500, "category": "exempt"},
+    ]
+    quoted = room.quote(lines=lines)
+    assert [12002, 2000, 500] == [line.amount for line in quoted.lines]
+    assert (14502, 1015, 15517) == (quoted.subtotal, quoted.tax, quoted.total)
 
 
 def test_the_same_key_is_told_the_same_and_another_body_is_refused(room):
