@@ -87,8 +87,9 @@ def run_out(session: Session, now: datetime, limit: int) -> list[Attempt]:
 
 def due_for_look_up(session: Session, now: datetime, limit: int) -> list[Attempt]:
     """Attempts of every practice that are to be looked up by now (for the timer)."""
-    query = select(Attempt).where(Attempt.next_look_up_at <= now, Attempt.status.not_in(IN_FLIGHT))
-    return list(session.scalars(query.order_by(Attempt.next_look_up_at).limit(limit)))
+    due = or_(Attempt.next_look_up_at <= now, Attempt.woken_at <= now)
+    query = select(Attempt).where(due, Attempt.status.not_in(IN_FLIGHT))
+    return list(session.scalars(query.order_by(func.coalesce(Attempt.woken_at, Attempt.next_look_up_at)).limit(limit)))
 
 
 def account(session: Session, practice_id: str, account_id: str, *, lock: bool = False) -> Account:
@@ -112,10 +113,10 @@ def wait_for_charges(session: Session, account: Account) -> None:
     session.execute(mine.with_for_update()).all()
 
 
-def any_account(session: Session, practice_id: str, account_id: str) -> Account | None:
-    """The account, hidden or not: what was charged through it can still be refunded."""
+def any_account(session: Session, practice_id: str, account_id: str, *, hold: bool = False) -> Account | None:
+    """The account, hidden or not: what was charged through it can still be refunded. `hold` keeps it from being deleted."""
     query = select(Account).where(Account.practice_id == practice_id, Account.id == account_id)
-    return session.scalars(query).one_or_none()
+    return session.scalars(query.with_for_update(read=True, key_share=True) if hold else query).one_or_none()
 
 
 def accounts(session: Session, practice_id: str) -> list[Account]:
@@ -138,8 +139,9 @@ def make_active(session: Session, practice_id: str, account_id: str) -> None:
 
 
 def is_used(session: Session, practice_id: str, account_id: str) -> bool:
-    """Whether anything was ever sent through the account."""
-    return any(
+    """Whether anything was ever sent through the account, or its processor keeps a card for it."""
+    keeps = select(SavedCard.account_id).where(SavedCard.account_id == account_id, SavedCard.sealed != "")
+    return session.scalar(keeps.where(SavedCard.practice_id == practice_id).limit(1)) is not None or any(
         session.scalar(select(used.account_id).where(used.practice_id == practice_id, used.account_id == account_id).limit(1))
         for used in (Attempt, Try)
     )
@@ -162,6 +164,11 @@ def credentials(session: Session, practice_id: str, account_id: str, version: in
     if sealed is None:
         raise NotFound()
     return sealed
+
+
+def has_credentials(session: Session, practice_id: str, account_id: str, version: int) -> bool:
+    """Whether this version is still kept: it goes once it was replaced and nothing that it sent is open."""
+    return session.get(CredentialVersion, (practice_id, account_id, version)) is not None
 
 
 def replace_credentials(session: Session, new: CredentialVersion) -> None:
@@ -216,10 +223,13 @@ def open_attempts(session: Session, practice_id: str, account_id: str) -> list[A
 
 
 def wake(session: Session, rows: list[Attempt], now: datetime) -> None:
-    """Have the timer look these up at once, settled ones too; what is under way is left alone."""
+    """Have the timer look these up at once, settled ones too; what is under way is left alone.
+
+    It is a look beside the schedule: that it found nothing proves nothing, however often somebody wakes it.
+    """
     for row in rows:
         if row.status not in IN_FLIGHT:
-            move(session, row, {"next_look_up_at": now})
+            move(session, row, {"woken_at": now})
 
 
 def accounts_to_compare(session: Session, now: datetime) -> list[Account]:
@@ -332,9 +342,12 @@ def cards_to_warn_of(session: Session, year: int, month: int) -> list[SavedCard]
 
 
 def cards_to_forget(session: Session) -> list[SavedCard]:
-    """Removed cards of every practice that their processors may still keep (for the timer)."""
+    """Fifty removed cards of every practice that their processors may still keep, whichever (for the timer).
+
+    By chance, so that those whose processor does not answer keep no others waiting.
+    """
     query = select(SavedCard).where(SavedCard.removed_at.is_not(None), SavedCard.sealed != "")
-    return list(session.scalars(query.order_by(SavedCard.removed_at).limit(50)))
+    return list(session.scalars(query.order_by(func.random()).limit(50)))
 
 
 def cards_alike(session: Session, removed: SavedCard) -> list[SavedCard]:

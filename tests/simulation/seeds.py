@@ -161,7 +161,10 @@ def _compare_lists(run: Run) -> None:
 def _quiet(run: Run) -> bool:
     """Whether nothing waits for anybody."""
     open_ones = (
-        ("processors", "select 1 from attempts where lease_until is not null or next_look_up_at is not null limit 1"),
+        (
+            "processors",
+            "select 1 from attempts where lease_until is not null or next_look_up_at is not null or woken_at is not null limit 1",
+        ),
         ("processors", "select 1 from outbox where published_at is null limit 1"),
         ("invoicing", "select 1 from outbox where published_at is null limit 1"),
         ("invoicing", "select 1 from payments where check_at is not null limit 1"),

@@ -151,14 +151,14 @@ class Elavon(Adapter):
         return said if certain else replace(said, status=NOT_KNOWN)
 
     def cancel(self, credentials: dict, order: Order) -> Outcome:
-        """What was never sent is canceled; what Converge holds is voided while it is open.
+        """What was never sent is canceled, what Converge holds back is voided; what was approved has happened and stays.
 
         A page can't be closed, and what the payer paid there stays paid: of it this only tells how it stands.
         """
-        if order.on_page:
-            return self.find(credentials, order)
-        seen = self.void(credentials, order)
-        return Outcome(CANCELED) if seen.absent and order.sent_at is None else seen
+        seen = self.find(credentials, order)
+        if seen.status == WAITING and not order.on_page:
+            return self.void(credentials, order)
+        return Outcome(CANCELED) if seen.absent and order.sent_at is None and not order.on_page else seen
 
     def void(self, credentials: dict, order: Order) -> Outcome:
         """Release what Converge holds under our reference; a settled one stays approved, and is given back by a refund."""

@@ -79,6 +79,8 @@ class Attempt(Base):
               postgresql_where=text("lease_until IS NOT NULL")),
         Index("attempts_by_look_up", "next_look_up_at", sqlite_where=text("next_look_up_at IS NOT NULL"),
               postgresql_where=text("next_look_up_at IS NOT NULL")),
+        Index("attempts_by_wake", "woken_at", sqlite_where=text("woken_at IS NOT NULL"),
+              postgresql_where=text("woken_at IS NOT NULL")),
         Index("attempts_by_payment", "practice_id", "payment_id"),
         Index("attempts_by_account", "practice_id", "account_id"),
     )  # fmt: skip
@@ -105,6 +107,7 @@ class Attempt(Base):
     next_action: Mapped[Any] = mapped_column(Json, nullable=True)
     lease_until: Mapped[datetime | None] = mapped_column(Moment)
     next_look_up_at: Mapped[datetime | None] = mapped_column(Moment)
+    woken_at: Mapped[datetime | None] = mapped_column(Moment)  # somebody says that it changed: looked up once, beside the schedule
     look_ups: Mapped[int] = mapped_column(Integer, default=0)
     absences: Mapped[int] = mapped_column(Integer, default=0)
     expires_at: Mapped[datetime | None] = mapped_column(Moment)

@@ -17,6 +17,7 @@ from services.processors.model import (
     PREPARED,
     REFUSED,
     REQUIRES_ACTION,
+    SUCCEEDED,
     TOMBSTONE,
     Account,
     Attempt,
@@ -104,14 +105,23 @@ def advance(room: Room, row: Attempt, **changes) -> Attempt | None:
         return storage.attempt(session, row.practice_id, row.id)
 
 
-def settle(room: Room, row: Attempt, outcome: Outcome, *, scheduled: bool = True, points: str = "look") -> Attempt:
-    """Record an outcome, whenever it comes, with its news in the same transaction; the row as it stands afterwards."""
+def settle(
+    room: Room, row: Attempt, outcome: Outcome, *, scheduled: bool = True, only: str | None = None, points: str = "look"
+) -> Attempt:
+    """Record an outcome, whenever it comes, with its news in the same transaction; the row as it stands afterwards.
+
+    With `only` it is recorded in that status alone, and nothing happens in another.
+    """
     now = room.clock.now()
     with room.database.transaction() as session:
         current = _locked(session, row)
+        if only is not None and current.status != only:
+            return current
         if outcome.refusal == "processor_credentials_refused":
             credentials_are_refused(session, room, current, now)
         changes = current.after(outcome, now, pace(room, current), scheduled=scheduled)
+        if row.woken_at is not None and current.woken_at == row.woken_at:
+            changes = {**changes, "woken_at": None}  # it has just been looked at; what woke it since then still counts
         if changes:
             tell_change(session, current, changes, now)
         reach(f"{points}.before_commit")
@@ -201,7 +211,7 @@ def look(room: Room, row: Attempt) -> Outcome:
 
 def take_back_a_part(room: Room, row: Attempt, outcome: Outcome) -> Outcome:
     """A charge approved for less than was asked is voided at the processor, and declined once that is certain."""
-    if row.kind != CHARGE or not outcome.is_a_part_of(row.amount or 0, row.currency or ""):
+    if row.kind != CHARGE or row.status == SUCCEEDED or not outcome.is_a_part_of(row.amount or 0, row.currency or ""):
         return outcome
     row.processor_ids = {**row.processor_ids, **outcome.ids}
     reversed_ = ask(room, "void", row)
@@ -211,9 +221,11 @@ def take_back_a_part(room: Room, row: Attempt, outcome: Outcome) -> Outcome:
 
 
 def _found(room: Room, row: Attempt) -> Outcome:
-    """As the processor shows it; by newer credentials where those it was sent with are refused by now."""
-    outcome = ask(room, "find", row)
-    if outcome.refusal != "processor_credentials_refused":
+    """As the processor shows it; by newer credentials where those it was sent with are refused by now, or gone."""
+    with room.database.reading() as session:
+        kept = storage.has_credentials(session, row.practice_id, row.account_id or "", row.credentials_version or 1)
+    outcome = ask(room, "find", row) if kept else Outcome(NOT_KNOWN)
+    if kept and outcome.refusal != "processor_credentials_refused":
         return outcome
     with room.database.reading() as session:
         account = storage.any_account(session, row.practice_id, row.account_id or "")

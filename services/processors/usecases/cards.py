@@ -197,7 +197,7 @@ def _forget(room: Room, row: SavedCard) -> None:
     with room.database.reading() as session:
         account = storage.any_account(session, row.practice_id, row.account_id)
         if account is None:
-            return
+            return  # an account whose processor keeps a card is never deleted
         lying = kept_credentials(session, row.practice_id, account.id, account.credentials_version)
         alike = storage.taken_out(session, storage.cards_alike(session, row))
         adapter = room.adapters[account.type]

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from services.processors import storage
 from services.processors.config import Room
-from services.processors.model import IN_FLIGHT, SUCCEEDED, Account, Attempt
+from services.processors.model import IN_FLIGHT, NOTHING_MOVED, SUCCEEDED, Account, Attempt
 from services.processors.orders import APPROVED, CANCELED, DECLINED, REFUND, Listed
 from services.processors.usecases.attempting import kept_credentials, opened
 from shared.contracts.processors import Processors
@@ -127,7 +127,8 @@ def _booked_by(row: Attempt) -> datetime:
 
 def _given_back(charge: Attempt, known: dict[str | None, Attempt]) -> bool:
     """Whether all of the charge was refunded: where it had not settled yet, the processor shows that as a void."""
-    return any(row.kind == REFUND and row.payment_id == charge.id and row.amount == charge.amount for row in known.values())
+    refunds = [row for row in known.values() if row.kind == REFUND and row.payment_id == charge.id]
+    return any(row.amount == charge.amount and row.status not in NOTHING_MOVED for row in refunds)
 
 
 def _was_a_void(row: Attempt, lines: dict[str, Listed], known: dict[str | None, Attempt]) -> bool:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from services.processors import storage
 from services.processors.config import Room
-from services.processors.model import IN_FLIGHT, OPEN, REQUIRES_ACTION, TO_SETTLE, Attempt
+from services.processors.model import IN_FLIGHT, NOTHING_MOVED, OPEN, REQUIRES_ACTION, TO_SETTLE, Attempt
 from services.processors.orders import CANCELED, CHARGE, NOT_KNOWN, REFUND, Outcome
 from services.processors.usecases import refunding
 from services.processors.usecases.attempting import (
@@ -29,6 +29,7 @@ from shared.mishap import log_mishap
 log = logging.getLogger(__name__)
 
 ASKABLE = OPEN  # an open attempt is the only kind that a question to the processor can teach anything about
+SILENT_FOR = timedelta(seconds=20)  # for which the other look-ups at an account that did not answer are put off
 AT_ONCE, TURNS = 20, 10  # attempts that one turn of the timer works on, and turns of one run: after an outage many are due
 
 
@@ -69,8 +70,8 @@ def cancel_refund(caller: Caller, request: Record, room: Room) -> dict:
     caller.must_be(ADMIN, PROVIDER, SYSTEM)
     row = standing(room, practice_of(caller), request.refund_id, REFUND)
     if row.status == TO_SETTLE:
-        return told(settle(room, row, Outcome(CANCELED)))
-    return told(_checked(room, row))
+        row = settle(room, row, Outcome(CANCELED), only=TO_SETTLE)  # the timer may have begun to send it in this moment
+    return told(row if row.status in NOTHING_MOVED else _checked(room, row))
 
 
 def _checked(room: Room, row: Attempt) -> Attempt:
@@ -115,21 +116,23 @@ def _each(rows: list[Attempt], work: Callable[[Attempt], object]) -> int:
 
 def _look_up(room: Room, row: Attempt, silent: set) -> int:
     """One look-up that is due, unless another process claims it first or its processor has just been silent."""
-    whose = (row.practice_id, row.account_id)
+    whose, now = (row.practice_id, row.account_id), room.clock.now()
     adapter = room.adapters[row.processor_type or ""]
-    claimed_until = room.clock.now() + 2 * timedelta(seconds=adapter.read_deadline) + LEASE_BEYOND
+    scheduled = row.next_look_up_at is not None and row.next_look_up_at <= now
+    which = "next_look_up_at" if scheduled else "woken_at"
     if whose in silent:
+        advance(room, row, **{which: now + SILENT_FOR / room.time_scale})  # others have their turn meanwhile
         return 0
     if row.status == TO_SETTLE:
         log.info("tried %s again: %s", row.reference, refunding.send(room, row).status)
         return 1
-    claimed = advance(room, row, next_look_up_at=claimed_until)
+    claimed = advance(room, row, **{which: now + 2 * timedelta(seconds=adapter.read_deadline) + LEASE_BEYOND})
     if claimed is None:
         return 0
     over = claimed.status == REQUIRES_ACTION and claimed.expires_at is not None and claimed.expires_at <= room.clock.now()
     outcome = ask(room, "cancel", claimed) if over else look(room, claimed)
     if outcome.status == NOT_KNOWN and not outcome.absent:
         silent.add(whose)
-    after = settle(room, claimed, outcome)
+    after = settle(room, claimed, outcome, scheduled=scheduled)
     log.info("looked up %s: %s", after.reference, after.status)
     return 1

@@ -73,7 +73,7 @@ def _carry_out(room: Room, row: Attempt) -> Attempt:
 def send(room: Room, row: Attempt) -> Attempt:
     """Send a refund that certainly was not given back yet: a new one, or one that waited for its charge to settle."""
     until = attempting.lease(room, room.adapters[row.processor_type or ""])
-    sending = advance(room, row, status=SENDING, sent_at=room.clock.now(), lease_until=until, next_look_up_at=None)
+    sending = advance(room, row, status=SENDING, sent_at=room.clock.now(), lease_until=until, next_look_up_at=None, woken_at=None)
     if sending is None:
         standing = attempting.read(room, row.practice_id, row.id)
         assert standing is not None

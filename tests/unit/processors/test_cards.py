@@ -254,6 +254,17 @@ def test_a_processor_that_does_not_answer_forgets_it_later(wallet):
     assert "" == wallet.row(saved.id).sealed
 
 
+def test_an_account_that_keeps_a_card_is_hidden_and_not_deleted(wallet):
+    """Its credentials stay, so that the processor can be asked to forget the card."""
+    saved, desk = wallet.save(), wallet.desk
+    request = Processors.remove_processor.load_request({"processor_id": desk.listed()[0].id})
+    accounts.remove_processor(desk.admin, request, desk.room)
+    assert [] == desk.listed()
+    wallet.remove(saved.id)
+    assert "" == wallet.row(saved.id).sealed
+    accounts.remove_processor(desk.admin, Processors.remove_processor.load_request({"processor_id": desk.add().id}), desk.room)
+
+
 def test_a_card_that_is_on_file_twice_is_forgotten_with_the_last(wallet):
     """A processor that knows a card by the same ids each time must not lose it for the other one, whosever that is."""
     adapter, asked = wallet.desk.room.adapters["sandbox"], []

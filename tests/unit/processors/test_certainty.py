@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 
+from services.processors import storage
 from services.processors.orders import APPROVED as APPROVED_BY_PROCESSOR
 from services.processors.orders import CANCELED, NOT_KNOWN, NOT_SETTLED, Outcome
 from services.processors.orders import DECLINED as DECLINED_BY_PROCESSOR
-from services.processors.usecases import settling
+from services.processors.usecases import accounts, looking_up, settling
 from shared.contracts.processors import Processors
 from shared.faults import Conflict, Forbidden, NotFound
 from shared.ids import new_id
@@ -123,7 +124,7 @@ def test_a_refund_that_failed_afterwards_is_told(open_desk, says):
     paid = open_desk.charge()
     done = open_desk.refund(paid.payment_id, 12924)
     says("find", Outcome(DECLINED_BY_PROCESSOR, refusal="unknown", processor_code="insufficient_funds"))
-    open_desk.stand(done.refund_id, next_look_up_at=open_desk.room.clock.now())
+    open_desk.stand(done.refund_id, woken_at=open_desk.room.clock.now())
     open_desk.after(1)
     assert "declined" == open_desk.look_at_refund(done.refund_id).status
     assert ("refund_settled", "declined") == [(event, body["status"]) for event, body in open_desk.news()][-1]
@@ -135,11 +136,66 @@ def test_a_charge_that_succeeded_stays_so(open_desk, says):
     """A look at a settled charge that teaches nothing new is over after one look."""
     paid = open_desk.charge()
     looked = says("find", Outcome(DECLINED_BY_PROCESSOR))
-    open_desk.stand(paid.payment_id, next_look_up_at=open_desk.room.clock.now())
+    open_desk.stand(paid.payment_id, woken_at=open_desk.room.clock.now())
     open_desk.after(1)
     open_desk.after(DAY)
     assert "succeeded" == open_desk.look(paid.payment_id).status
     assert 1 == len(looked)
+
+
+def test_a_refund_whose_credentials_are_gone_is_looked_up_with_the_newest(open_desk, says):
+    """Replaced a day ago and dropped with nothing open: the processor's later word is still heard, and absence is no proof then."""
+    paid = open_desk.charge()
+    done = open_desk.refund(paid.payment_id, 12924)
+    (account,) = open_desk.listed()
+    open_desk.change(account.id, {})
+    open_desk.room.clock.at += timedelta(hours=25)
+    accounts.forget_old_keys(open_desk.room)
+    with open_desk.room.database.reading() as session:
+        assert not storage.has_credentials(session, "prc_1", account.id, 1)
+    looked = says("find", Outcome(DECLINED_BY_PROCESSOR, refusal="unknown", processor_code="insufficient_funds"))
+    open_desk.stand(done.refund_id, woken_at=open_desk.room.clock.now())
+    open_desk.after(1)
+    assert ("declined", 1) == (open_desk.look_at_refund(done.refund_id).status, len(looked))
+
+
+def test_a_refund_that_is_just_being_sent_is_not_called_canceled(open_desk, says, monkeypatch):
+    """The timer takes up a waiting refund between the look at it and its cancellation: it stays under way, and holds its share."""
+    paid = open_desk.charge()
+    says("refund", Outcome(NOT_SETTLED))
+    waiting = open_desk.refund(paid.payment_id, 2050)
+    really = looking_up.standing
+
+    def overtaken(room, *named):
+        row = really(room, *named)
+        until = room.clock.now() + timedelta(seconds=30)
+        open_desk.stand(waiting.refund_id, status="sending", lease_until=until, next_look_up_at=None)
+        return row
+
+    monkeypatch.setattr(looking_up, "standing", overtaken)
+    assert "pending" == open_desk._ask(Processors.cancel_refund, looking_up.cancel_refund, refund_id=waiting.refund_id).status
+    assert "sending" == open_desk.row(waiting.refund_id).status
+
+
+def test_a_silent_account_does_not_keep_the_others_waiting(open_desk, says):
+    """Thirty look-ups are due where nobody answers, and one after them elsewhere: two turns of the timer reach it."""
+    theirs = [open_desk.charge(ANSWER_LOST).payment_id for _ in range(30)]
+    other = open_desk.of("prc_2")
+    other.add()
+    open_desk.room.clock.at += timedelta(seconds=1)
+    ours = other.charge(ANSWER_LOST).payment_id
+    adapter = open_desk.room.adapters["sandbox"]
+    really, asked = adapter.find, []
+
+    def find(credentials, order):
+        asked.append(order.id)
+        return really(credentials, order) if order.id == ours else Outcome(NOT_KNOWN)
+
+    adapter.find = find
+    open_desk.after(5)
+    open_desk.after(0)
+    assert ours in asked and len(asked) < 5
+    assert "succeeded" == other.look(ours).status and "unknown" == open_desk.look(theirs[-1]).status
 
 
 def in_review(desk, says) -> str:
@@ -185,7 +241,7 @@ def test_what_a_person_called_not_happened_and_did_is_late_news(open_desk, says)
     payment_id = in_review(open_desk, says)
     settle(open_desk, payment_id, False)
     says("find", approved())
-    open_desk.stand(payment_id, next_look_up_at=open_desk.room.clock.now())
+    open_desk.stand(payment_id, woken_at=open_desk.room.clock.now())
     open_desk.after(1)
     assert "succeeded" == open_desk.look(payment_id).status
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.processors.orders import APPROVED, CANCELED, CHARGE, DECLINED, Listed
+from services.processors.orders import APPROVED, CANCELED, CHARGE, DECLINED, Listed, Outcome
 from services.processors.orders import REFUND as REFUNDED
 from services.processors.usecases import comparing
 from tests.unit.processors.conftest import ANSWER_LOST, NOT_CHARGED
@@ -129,6 +129,17 @@ def test_a_whole_refund_that_was_done_as_a_void_agrees(open_desk, lists):
     assert [] == compare(open_desk)
 
 
+def test_a_refund_that_was_declined_explains_no_void(open_desk, lists, monkeypatch):
+    """Refused here, then voided by hand in the processor's own pages: the payment is shown as settled, so an admin is told."""
+    paid = open_desk.charge()
+    refused = Outcome(DECLINED, refusal="invalid_request")
+    monkeypatch.setattr(open_desk.room.adapters["sandbox"], "refund", lambda credentials, order: refused)
+    assert "declined" == open_desk.refund(paid.payment_id, 12924).status
+    reference = open_desk.row(paid.payment_id).reference
+    lists(lambda lines: [Listed(reference, CHARGE, 12924, "USD", lines[0].at, CANCELED)])
+    assert [("undone", reference)] == compare(open_desk)
+
+
 def test_a_refund_listed_as_failed_is_looked_up(open_desk, lists):
     """A refund that the list shows as declined is asked about again rather than told."""
     paid = open_desk.charge()
@@ -137,7 +148,7 @@ def test_a_refund_listed_as_failed_is_looked_up(open_desk, lists):
     failed = Listed(row.reference, REFUNDED, 100, "USD", open_desk.room.clock.now(), DECLINED)
     lists(lambda lines: [*(line for line in lines if line.kind == CHARGE), failed])
     assert [] == compare(open_desk)
-    assert open_desk.room.clock.now() == open_desk.row(done.refund_id).next_look_up_at
+    assert open_desk.room.clock.now() == open_desk.row(done.refund_id).woken_at
 
 
 def test_a_list_that_can_not_be_had_is_asked_for_again_within_the_hour(open_desk, lists, monkeypatch):

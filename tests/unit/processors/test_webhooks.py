@@ -88,6 +88,35 @@ def test_it_may_name_only_the_processors_own_id_or_nothing_we_know(listening):
     assert "succeeded" == listening.look(said.payment_id).status
 
 
+def test_deliveries_about_others_do_not_bring_the_horizon_nearer(listening, monkeypatch):
+    """Their lists lag: however often somebody else's sale wakes the look-ups, absence counts at its times only."""
+    adapter, looked = listening.room.adapters["sandbox"], []
+    monkeypatch.setattr(adapter, "absence_counts_after", 4)
+    monkeypatch.setattr(adapter, "find", lambda credentials, order: looked.append(1) or Outcome(NOT_KNOWN, absent=True))
+    said = listening.charge(ANSWER_LOST)
+    for number in range(10):
+        deliver(listening, told(f"e{number}", ids={"transaction": "of their shop"}), GENUINE)
+        listening.after(0)
+    row = listening.row(said.payment_id)
+    assert (10, "unknown", 0, None) == (len(looked), row.status, row.absences, row.woken_at)
+    for seconds in (5, 30, 300):
+        listening.after(seconds)
+    assert "unknown" == listening.look(said.payment_id).status
+    listening.after(3600)
+    assert "not_sent" == listening.look(said.payment_id).status
+
+
+def test_what_is_in_review_stays_there_until_something_is_found(listening, monkeypatch):
+    """A delivery has it looked at once more, and no schedule begins anew."""
+    monkeypatch.setattr(listening.room.adapters["sandbox"], "find", lambda credentials, order: Outcome(NOT_KNOWN))
+    said = listening.charge(ANSWER_LOST)
+    listening.stand(said.payment_id, status="review", next_look_up_at=None)
+    deliver(listening, told("e1"), GENUINE)
+    listening.after(0)
+    row = listening.row(said.payment_id)
+    assert ("review", None, None) == (row.status, row.next_look_up_at, row.woken_at)
+
+
 def test_a_settled_failure_that_has_happened_after_all_is_found(listening, monkeypatch):
     """Woken by a delivery, a payment that had failed is seen to have succeeded."""
     said = listening.charge(ANSWER_LOST)
