@@ -23,8 +23,10 @@ from sqlalchemy import (
     Table,
     Text,
     Update,
+    and_,
     column,
     delete,
+    or_,
     select,
     table,
     text,
@@ -117,6 +119,8 @@ def heard_before(session: Session, news: Mapping, handler_name: str, now: dateti
 def forget_old_news(database: Database, now: datetime, relays: bool = True) -> None:
     """Delete news that went out a month ago (where the service `relays`), and notes of what was heard of news a quarter of a year old.
 
+    What was noted under another name (a webhook's, a difference's) says nothing of its age: there the note's own counts.
+
     Ten thousand rows of each at most, for an hourly timer. What never went out stays.
     """
     with database.transaction() as session:
@@ -125,7 +129,10 @@ def forget_old_news(database: Database, now: datetime, relays: bool = True) -> N
                 _outbox.c.id < earliest_id("evt", now - PUBLISHED_KEPT), _outbox.c.published_at.is_not(None)
             )
             session.execute(delete(_outbox).where(_outbox.c.id.in_(old.order_by(_outbox.c.id).limit(AT_ONCE))))
-        heard = select(_inbox.c.event_id).where(_inbox.c.event_id < earliest_id("evt", now - HEARD_KEPT))
+        ours, longest = _inbox.c.event_id.startswith("evt_", autoescape=True), now - HEARD_KEPT
+        heard = select(_inbox.c.event_id).where(
+            or_(and_(ours, _inbox.c.event_id < earliest_id("evt", longest)), and_(~ours, _inbox.c.heard_at < longest))
+        )
         session.execute(delete(_inbox).where(_inbox.c.event_id.in_(heard.order_by(_inbox.c.event_id).limit(AT_ONCE))))
 
 

@@ -48,11 +48,16 @@ def _left(database, column) -> set[str]:
 
 
 def test_what_is_old_goes_and_nothing_else(database):
-    """A month for news, a quarter of a year for notes of it, by each handler; news that never went out is kept however old it is."""
+    """A month for news, a quarter of a year for notes of it, by each handler; news that never went out is kept however old it is.
+
+    What is noted under a name that holds no time (a webhook's, a difference's) goes by when it was noted.
+    """
     stays = {_sent(database, 29.9), _sent(database, 0), _sent(database, 400, published=False)}
     _sent(database, 30.1), _sent(database, 400)
     noted = {_heard(database, 89.9), _heard(database, 31), _heard(database, 0)}
     _heard(database, 91, "notifications.said", _heard(database, 91))
+    noted |= {_heard(database, days, "webhook.pcr_1", letter * 40) for days, letter in ((0, "0"), (29, "e"), (89, "f"))}
+    _heard(database, 91, "webhook.pcr_1", "1" * 40), _heard(database, 91, "comparison.pcr_1", "f1" * 20)
     forget_old_news(database, NOW, relays=False)
     assert (5, noted) == (len(_left(database, OUTBOX.c.id)), _left(database, INBOX.c.event_id))
     forget_old_news(database, NOW)
