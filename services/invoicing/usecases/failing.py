@@ -1,13 +1,16 @@
-"""A refund that had succeeded and failed afterwards: its postings are undone by new ones, and a person is told."""
+"""Refunds that failed after they had succeeded, and late money that could not be given back yet."""
 
 from datetime import datetime
 
 from services.invoicing import ledger
+from services.invoicing.config import Pace
 from services.invoicing.model import Finding, Invoice, Payment, Refund
 from services.invoicing.storage import Tx
 from services.invoicing.usecases.sending import about
 from shared.caller import Caller
 from shared.ids import new_id
+
+PASSES = ("processor_unavailable", "processor_credentials_refused")  # failures of a refund that may be otherwise tomorrow
 
 
 def take_back(tx: Tx, invoice: Invoice, payment: Payment, refund: Refund, now: datetime) -> None:
@@ -37,11 +40,33 @@ def take_back(tx: Tx, invoice: Invoice, payment: Payment, refund: Refund, now: d
     tx.session.flush()
     postings = [("processor_clearing", refund.amount), *postings, ("client_credit", -credit)]
     ledger.post(tx.session, kind, about(invoice, payment.id, refund.id), postings, now)
-    tx.add(_finding(refund, now))
+    tx.add(_finding("refund_failed", refund, now))
 
 
-def _finding(refund: Refund, now: datetime) -> Finding:
+def give_back_again(tx: Tx, invoice: Invoice, failed: Refund, now: datetime, pace: Pace) -> None:
+    """Late money whose return did not happen: a new one after a pause, as the old one's id is closed.
+
+    Where the processor said no, and after the last pause, a person is told; the money is the client's credit until then.
+    """
+    tries = sum(row.of_credit and row.payment_id == failed.payment_id for row in tx.refunds_of(invoice))
+    may_pass = (failed.failure or {}).get("code") in (None, *PASSES)
+    if not may_pass or tries > len(pace.returns):
+        tx.add(_finding("late_money", failed, now))
+        return
+    tx.add(late_money_back(invoice, failed.payment_id, failed.amount, now, now + pace.returns[tries - 1]))
+
+
+def late_money_back(invoice: Invoice, payment_id: str, amount: int, now: datetime, at: datetime) -> Refund:
+    """A return of late money that the sweeper begins at `at`; until it has ended its amount of credit is held."""
+    return Refund(
+        id=new_id("ref"), practice_id=invoice.practice_id, invoice_id=invoice.id, payment_id=payment_id, client_id=invoice.client_id,
+        status="pending", amount=amount, tax=0, currency=invoice.currency, of_credit=True, created_at=now, check_at=at,
+        reason="This money came after the invoice could take it.",
+    )  # fmt: skip
+
+
+def _finding(kind: str, refund: Refund, now: datetime) -> Finding:
     return Finding(
-        id=new_id("fnd"), practice_id=refund.practice_id, kind="refund_failed", payment_id=refund.payment_id,
+        id=new_id("fnd"), practice_id=refund.practice_id, kind=kind, payment_id=refund.payment_id,
         refund_id=refund.id, amount=refund.amount, currency=refund.currency, created_at=now,
     )  # fmt: skip

@@ -8,16 +8,15 @@ from sqlalchemy.exc import IntegrityError
 
 from services.invoicing import ledger
 from services.invoicing.config import Pace
-from services.invoicing.model import Client, Invoice, Payment, Refund
+from services.invoicing.model import Client, Invoice, Payment
 from services.invoicing.storage import Storage, Tx
-from services.invoicing.usecases import news, showing
+from services.invoicing.usecases import failing, news, showing
 from services.invoicing.usecases.sending import about
 from shared.caller import ADMIN, CLIENT, PROVIDER, Caller
 from shared.contracts.invoicing import Invoicing
 from shared.contracts.processors import Processors
 from shared.faults import Conflict, Fault, Forbidden, NotFound, Refused, Rejected, Unavailable, invalid
 from shared.fields import Record
-from shared.ids import new_id
 from shared.killpoints import reach
 from shared.told import Told
 
@@ -215,13 +214,8 @@ def _why(payment: Payment) -> str:
 
 
 def _return_late_money(tx: Tx, invoice: Invoice, client: Client, payment: Payment, late: int, now: datetime) -> None:
-    refund = Refund(
-        id=new_id("ref"), practice_id=invoice.practice_id, invoice_id=invoice.id, payment_id=payment.id, client_id=invoice.client_id,
-        status="pending", amount=late, tax=0, currency=payment.currency, of_credit=True,
-        reason="This money came after the invoice could take it.", created_at=now, check_at=now,
-    )  # fmt: skip
     client.credit += late
-    tx.add(refund)
+    tx.add(failing.late_money_back(invoice, payment.id, late, now, now))
     text = "Money arrived that this invoice could no longer take; it is given back"
     tx.remember(invoice, Caller.system(invoice.practice_id), now, "late_money", text, late)
 

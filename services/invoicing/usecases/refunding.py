@@ -168,7 +168,8 @@ def settle(tx: Tx, outcome: Record, practice_id: str, now: datetime, pace: Pace)
     assert refund is not None
     assert payment is not None
     status = FROM_OUTCOME[outcome.status]
-    if refund.status == status == "failed" or (refund.status == "failed" and status != "succeeded"):
+    if refund.status == "failed" and status != "succeeded":
+        refund.check_at = None
         return
     if refund.status == "succeeded" and status != "failed":
         refund.check_at = None
@@ -187,6 +188,8 @@ def settle(tx: Tx, outcome: Record, practice_id: str, now: datetime, pace: Pace)
         refund.status, refund.settled_at, refund.check_at = "failed", now, None
         payment.held -= 0 if refund.of_credit else refund.amount
         tx.remember(invoice, system, now, "refund_failed", "The refund did not happen", refund.amount)
+        if refund.of_credit:
+            failing.give_back_again(tx, invoice, refund, now, pace)
     else:
         refund.status = status
         refund.check_at = max(now + pace.next_check, outcome.get("next_look_at") or now)
@@ -197,9 +200,9 @@ def settle(tx: Tx, outcome: Record, practice_id: str, now: datetime, pace: Pace)
 
 
 def hear(tx: Tx, news: Record, now: datetime, pace: Pace) -> None:
-    """What news says is settled, but that a refund failed after it had succeeded is asked first: news may be older than that."""
+    """What news says is settled; where the refund has ended the other way processors is asked: news may be older than that."""
     refund = tx.refund_by_id(news.practice_id, news.refund_id)
-    if refund is not None and refund.status == "succeeded" and FROM_OUTCOME[news.status] == "failed":
+    if refund is not None and {refund.status, FROM_OUTCOME[news.status]} == {"succeeded", "failed"}:
         refund.check_at = now
     else:
         settle(tx, news, news.practice_id, now, pace)

@@ -159,6 +159,24 @@ def test_old_news_does_not_undo_a_refund_that_succeeded(house, practice):
         assert tx.refund_by_id(practice.id, refund["id"]).check_at is None
 
 
+def test_old_news_does_not_book_a_refund_again_that_failed_afterwards(house, practice):
+    """That it had succeeded comes late, after it failed and was taken back: it is asked about, and nothing is given back twice."""
+    billed = practice.invoice()
+    practice.pay(billed)
+    refund = practice.refund(billed, 2050)
+    failed_afterwards(house, practice, refund["id"])
+    assert ("failed", 0) == (practice.read(billed)["refunds"][0]["status"], practice.read(billed)["amount_refunded"])
+    room = house.services["invoicing"]
+    told = {"event_id": new_id("evt"), "practice_id": practice.id, "at": house.clock.now(), "status": "succeeded"}
+    checking.refund_settled(Record(told, refund_id=refund["id"]), room.storage, house.clock, room.pace)
+    for seconds in (1, 60):
+        assert ("failed", 0) == (practice.read(billed)["refunds"][0]["status"], practice.read(billed)["amount_refunded"])
+        house.after(seconds)
+    assert [] == practice.proof()
+    with room.storage.reading() as tx:
+        assert tx.refund_by_id(practice.id, refund["id"]).check_at is None
+
+
 def test_a_finding_of_the_comparison_is_on_the_work_list_until_it_is_closed(house, practice):
     """Once for each piece of news, for admins only, closed by an admin of the practice."""
     billed = practice.invoice()

@@ -59,9 +59,50 @@ def test_late_money_whose_return_failed_can_be_used(practice, house):
     refund_id = practice.read(invoice)["refunds"][0]["id"]
     room = house.services["invoicing"]
     with room.storage.transaction() as tx:
-        refunding.settle(tx, Record(refund_id=refund_id, status="declined"), practice.id, house.clock.now(), room.pace)
+        failure = {"code": "invalid_request", "message": "No.", "processor_code": "54"}
+        word = Record(refund_id=refund_id, status="declined", failure=failure)
+        refunding.settle(tx, word, practice.id, house.clock.now(), room.pace)
     assert 12924 == credit(practice)
+    assert ["late_money"] == [item["status"] for item in practice.do(Invoicing.list_work)["data"]]
     practice.record(practice.invoice(1000), method="client_credit")
+    assert [] == practice.proof()
+
+
+def returned(house, practice, invoice, status, code=None):
+    """Say how the newest return of late money ended."""
+    room, refund = house.services["invoicing"], practice.read(invoice)["refunds"][-1]
+    failure = {"code": code, "message": "No.", "processor_code": None} if code else None
+    with room.storage.transaction() as tx:
+        word = Record(refund_id=refund["id"], status=status, failure=failure)
+        refunding.settle(tx, word, practice.id, house.clock.now(), room.pace)
+
+
+@pytest.mark.parametrize(("status", "code"), [("not_sent", "processor_unavailable"), ("declined", "processor_credentials_refused")])
+def test_late_money_that_could_not_be_given_back_yet_is_given_back_later(practice, house, status, code):
+    """A processor that was not there for a minute: a new return under a new id; until it is back nobody spends the credit."""
+    invoice = late_money(practice, house)
+    returned(house, practice, invoice, status, code)
+    assert ["failed", "pending"] == [refund["status"] for refund in practice.read(invoice)["refunds"]]
+    assert 0 == credit(practice) and [invoice["id"]] == [item["invoice_id"] for item in practice.do(Invoicing.list_work)["data"]]
+    house.after(30)
+    assert "pending" == practice.read(invoice)["refunds"][-1]["status"]
+    house.after(31)
+    assert "succeeded" == practice.read(invoice)["refunds"][-1]["status"]
+    assert 0 == credit(practice) and [] == practice.do(Invoicing.list_work)["data"] and [] == practice.proof()
+
+
+def test_late_money_that_never_goes_back_is_told_to_a_person(practice, house):
+    """After the last pause, or at once where the processor says no: on the work list, and credit like any other."""
+    invoice = late_money(practice, house)
+    for _ in house.services["invoicing"].pace.returns:
+        returned(house, practice, invoice, "not_sent", "processor_unavailable")
+    assert 0 == credit(practice)
+    returned(house, practice, invoice, "not_sent", "processor_unavailable")
+    assert 12924 == credit(practice)
+    (item,) = practice.do(Invoicing.list_work)["data"]
+    assert ("finding", "late_money", invoice["id"], 12924) == tuple(
+        item[name] for name in ("kind", "status", "invoice_id", "amount")
+    )
     assert [] == practice.proof()
 
 
