@@ -12,7 +12,7 @@ from services.gateway import caller, health, openapi, pages, webhooks
 from services.gateway.api import reader, routes
 from services.gateway.asker import Gateway
 from services.gateway.faults import Broken, Unreadable, problem, retry_after
-from services.gateway.limits import Limits
+from services.gateway.limits import Limits, place_of
 from services.gateway.metrics import Metrics
 from services.gateway.pages.errors import page_for
 from services.gateway.people.passwords import Passwords
@@ -80,7 +80,7 @@ def _answer_in_order(app: Flask, metrics: Metrics, limits: Limits, public_url: s
     @app.before_request
     def take_allowance() -> None:
         if request.path.startswith("/api/"):
-            limits.take(g.asker.session_id if g.asker else f"address {request.remote_addr}")
+            limits.take(g.asker.session_id if g.asker else f"address {place_of(request.remote_addr or '')}")
 
     @app.errorhandler(Exception)
     def refuse(wrong: Exception) -> Response:
