@@ -30,3 +30,13 @@ def test_the_proxy_waits_for_bodies_and_keeps_the_operators_pages():
     rules = (ROOT / "deploy/proxy/haproxy.cfg").read_text()
     assert re.search(r"^    option http-buffer-request$", rules, re.MULTILINE)
     assert re.search(r"return status 404 .* \{ path,url_dec -m beg /metrics /readyz \}$", rules, re.MULTILINE)
+
+
+def test_each_keeper_of_secrets_has_a_kms_token_of_its_own(parts):
+    """Three services and the operator have one each, or a file of it; nobody else has any, and none is for all."""
+    for name in ("gateway", "processors", "notifications", "operator"):
+        for kind in ("KMS_TOKEN", "KMS_TOKEN_FILE"):
+            assert f"${{CLIENTBILLING_{name.upper()}_{kind}:-}}" == parts[name][f"CLIENTBILLING_{kind}"]
+        assert parts[name]["CLIENTBILLING_KMS_URL"]
+    for name in ("invoicing", "tax", "proxy", "mail", "rabbitmq", "postgres"):
+        assert not [variable for variable in parts[name] if "KMS" in variable], name
