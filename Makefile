@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
-HOST ?=
+LISTEN ?=
 PORT ?= 8000
 SEEDS ?= 1..500
 
@@ -11,10 +11,10 @@ SEEDS ?= 1..500
 .PHONY: help run lint check test test-all simulate faults demo bench format lock clean
 
 help: ## what can be asked for
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run ## install what is needed and serve everything with demo data on http://localhost:8000
-	@$(BIN)/clientbilling up --demo --port $(PORT) $(if $(HOST),--host $(HOST))
+	@$(BIN)/clientbilling up --demo --port $(PORT) $(if $(LISTEN),--host $(LISTEN))
 
 lint: $(VENV)/.dev ## format, lint, types, import rules
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import sys
 import warnings
 from pathlib import Path
@@ -36,7 +35,7 @@ def settings(**more: str) -> Settings:
 @click.option("--host", default="", help="Address to listen on; loopback only unless you name another.")
 @click.option("--port", default=8000, show_default=True, help="Port of the web client and the API.")
 @click.option("--data", type=click.Path(path_type=Path), default=None, help="Folder of databases, keys and mail [var].")
-@click.option("--demo/--no-demo", default=True, show_default=True, help="A practice with data to try; implies development.")
+@click.option("--demo/--no-demo", default=False, show_default=True, help="A practice with data to try; implies development.")
 def up(host: str, port: int, data: Path | None, demo: bool) -> None:
     """Serve everything in this one process: embedded broker, SQLite files, no other server."""
     import eventlet
@@ -49,11 +48,12 @@ def up(host: str, port: int, data: Path | None, demo: bool) -> None:
         more["data"] = str(data)
     if demo:
         more["development"] = "1"
-    if "CLIENTBILLING_PUBLIC_URL" not in os.environ:
-        more["public_url"] = f"http://localhost:{port}"
+    chosen = settings(**more)
+    if not chosen.names("PUBLIC_URL"):
+        chosen = chosen.with_(public_url=f"http://localhost:{port}")
     log_to_stderr()
     try:
-        embedded.serve(settings(**more), host or "127.0.0.1", port, demo)
+        embedded.serve(chosen, host or "127.0.0.1", port, demo)
     except WrongSetting as wrong:
         raise click.ClickException(str(wrong)) from None
 
@@ -67,6 +67,7 @@ def up(host: str, port: int, data: Path | None, demo: bool) -> None:
 def serve(service: str, host: str, port: int, workers: int, once: bool) -> None:
     """Serve one SERVICE against RabbitMQ and its own database, both named by the environment."""
     log_to_stderr()
+    _must_name_a_broker(service)
     if service == "gateway":
         from deploy.gateway import serve_gateway
 
@@ -82,6 +83,15 @@ def serve(service: str, host: str, port: int, workers: int, once: bool) -> None:
         from deploy.supervisor import keep_running
 
         sys.exit(keep_running([sys.executable, "-m", "deploy", "serve", service, "--once"]))
+
+
+def _must_name_a_broker(service: str) -> None:
+    """On the embedded broker a service of its own would be alone, and say nothing."""
+    if settings().embedded:
+        raise click.ClickException(
+            f"CLIENTBILLING_AMQP_URI names no RabbitMQ, so {service} would hear nobody: set it to amqp://user:password@host:5672/vhost, "
+            "or serve everything in one process with `clientbilling up`."
+        )
 
 
 @main.command()
@@ -192,7 +202,7 @@ def broker_definitions(vhost: str, prefix: str, passwords: Path | None, out: IO[
     from deploy.rabbitmq.definitions import make_definitions, read_passwords
 
     try:
-        known = read_passwords(os.environ, passwords)
+        known = read_passwords(settings().variables, passwords)
     except KeyError as missing:
         raise click.ClickException(f"{missing.args[0]} is not set: set it, or name a file with --passwords") from None
     click.echo(json.dumps(make_definitions(vhost, known, prefix), indent=1), file=out)

@@ -1,9 +1,12 @@
 """The gateway as a process of its own: gunicorn with native threads; its RPC client is made after the fork."""
 
+import threading
+import time
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
+from deploy.heartbeat import beat
 from shared.settings import Settings
 
 THREADS = 16
@@ -19,12 +22,13 @@ class _Server(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        """In each worker, after the fork."""
+        """In each worker, after the fork. A worker that hangs is ended by gunicorn, and its sign of life with it."""
         from services.gateway.app import create_app
         from services.gateway.people.delivering import start_delivering
 
         app = create_app(self._settings)
         start_delivering(app.extensions["gateway"])
+        threading.Thread(target=beat, args=(lambda: True, time.sleep), name="heartbeat", daemon=True).start()
         return app
 
 

@@ -45,6 +45,15 @@ class Settings:
     def with_(self, **more: str) -> "Settings":
         return Settings({**self._variables, **{PREFIX + name.upper(): value for name, value in more.items()}})
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """All of them under their full names, wherever they came from."""
+        return dict(self._variables)
+
+    def names(self, name: str) -> bool:
+        """Whether the operator chose this one, in the environment or the file."""
+        return bool(self._text(name))
+
     def _text(self, name: str, default: str = "") -> str:
         return self._variables.get(PREFIX + name, default)
 

@@ -12,7 +12,7 @@ from services.gateway import caller, health, openapi, pages, webhooks
 from services.gateway.api import reader, routes
 from services.gateway.asker import Gateway
 from services.gateway.faults import Broken, Unreadable, problem, retry_after
-from services.gateway.limits import Limits
+from services.gateway.limits import Limits, place_of
 from services.gateway.metrics import Metrics
 from services.gateway.pages.errors import page_for
 from services.gateway.people.passwords import Passwords
@@ -51,7 +51,7 @@ def create_app(settings: Settings, rpc: Any = None, *, clock: Any = None, passwo
     app.url_map.merge_slashes = False  # an address that is written wrongly isn't there, rather than somewhere else
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = LARGEST_BODY
     app.extensions.update(gateway=gateway, metrics=metrics)
-    _answer_in_order(app, metrics, Limits(settings.api_limit))
+    _answer_in_order(app, metrics, Limits(settings.api_limit), settings.public_url)
     _answer_operators(app, gateway, metrics)
     _answer_readers(app)
     routes.register(app)
@@ -63,10 +63,11 @@ def create_app(settings: Settings, rpc: Any = None, *, clock: Any = None, passwo
 def _believe_proxies(app: Flask, count: int) -> None:
     """Who asks, and by which address, as so many proxies of the operator's say it; nobody's word is taken for it otherwise."""
     if count:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count)  # type: ignore[method-assign]
+        # each proxy adds an address; of the scheme only the nearest one's word comes, which stands for all
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=1)  # type: ignore[method-assign]
 
 
-def _answer_in_order(app: Flask, metrics: Metrics, limits: Limits) -> None:
+def _answer_in_order(app: Flask, metrics: Metrics, limits: Limits, public_url: str) -> None:
     """Who asks, then how often; on the way out every answer gets its headers."""
 
     @app.before_request
@@ -79,7 +80,7 @@ def _answer_in_order(app: Flask, metrics: Metrics, limits: Limits) -> None:
     @app.before_request
     def take_allowance() -> None:
         if request.path.startswith("/api/"):
-            limits.take(g.asker.session_id if g.asker else f"address {request.remote_addr}")
+            limits.take(g.asker.session_id if g.asker else f"address {place_of(request.remote_addr or '')}")
 
     @app.errorhandler(Exception)
     def refuse(wrong: Exception) -> Response:
@@ -88,7 +89,7 @@ def _answer_in_order(app: Flask, metrics: Metrics, limits: Limits) -> None:
     @app.after_request
     def end(response: Response) -> Response:
         metrics.answered(request.method, response.status_code)
-        return _with_headers(response)
+        return _with_headers(response, https=request.is_secure or public_url.startswith("https:"))
 
 
 def _read_chunks() -> None:
@@ -140,7 +141,7 @@ def _of_http(wrong: HTTPException) -> Fault:
     return Unreadable(code if code in known else 400, *known.get(code, ("unreadable", "The request can't be read.")))
 
 
-def _with_headers(response: Response) -> Response:
+def _with_headers(response: Response, https: bool) -> Response:
     headers = response.headers
     headers["Content-Security-Policy"] = _content_security_policy(g.get("csp_nonce", ""), g.get("csp_more", {}))
     headers["X-Content-Type-Options"] = "nosniff"
@@ -148,7 +149,7 @@ def _with_headers(response: Response) -> Response:
     headers["X-Frame-Options"] = "DENY"
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
     headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
-    if request.is_secure:
+    if https:
         headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     if not request.path.startswith(_PUBLIC):
         headers["Cache-Control"] = "no-store"

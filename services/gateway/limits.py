@@ -1,5 +1,8 @@
-"""How often one token (or one address without a token) may ask the plain API in a minute, counted in this process."""
+"""How often one token (or one address without a token) may ask the plain API in a minute, counted in this process; which addresses
+count as one.
+"""
 
+import ipaddress
 import threading
 import time
 from collections.abc import Callable
@@ -7,6 +10,19 @@ from collections.abc import Callable
 from shared.faults import LimitReached
 
 _MOST_KNOWN = 20_000  # who asks; beyond that, those who haven't used anything of their allowance are forgotten
+
+
+def place_of(remote: str) -> str:
+    """Whom an address counts for: itself, but of IPv6 its /64 network, whose addresses one customer has without end."""
+    try:
+        address = ipaddress.ip_address(remote)
+    except ValueError:
+        return remote[:64]
+    if not isinstance(address, ipaddress.IPv6Address):
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return f"{ipaddress.IPv6Address(int(address) >> 64 << 64)}/64"
 
 
 class Limits:

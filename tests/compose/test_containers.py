@@ -10,6 +10,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import requests
 
 from tests.api import Practice
 from tests.compose.load import Load, carried, invoices
@@ -67,6 +68,12 @@ def test_containers_hold_little_and_may_do_little(system):
         there, keys, whose = json.loads(said)
         assert [service] == [name for name in there if not name.startswith("__")], said
         assert (["key.json"], service) == (keys, whose)
+
+
+@pytest.mark.parametrize(("path", "status"), [("/metrics", 404), ("/%6Detrics", 404), ("/readyz", 404), ("/healthz", 200)])
+def test_what_operators_ask_is_not_answered_outside(system, path, status):
+    """Figures and readiness are told beside a gateway only, however the address is written."""
+    assert status == requests.get(system.url + path, timeout=10).status_code
 
 
 def test_more_of_a_kind_and_twenty_payers_at_once(system, practice):

@@ -12,7 +12,7 @@ from services.gateway.pages.forms import Form, digits, flag, money, one, secret,
 from services.gateway.pages.invoices import LIVE, live_payment, usable
 from services.gateway.pages.page import allow_sources, go, keyed, origin_of, pages, show, through
 from services.gateway.pages.words import money as money_words
-from services.gateway.subjects import cards, invoices, payments, processors
+from services.gateway.subjects import cards, invoices, paying, payments, processors
 from shared.faults import Conflict, Unavailable
 
 CARD = one(number=digits, exp_month=whole, exp_year=year, cvc=text, name=text, postal_code=text)
@@ -34,7 +34,7 @@ def pay(invoice_id: str) -> Response:
 def _body(invoice_id: str, form: Form) -> dict[str, Any]:
     """One way to pay, as the form that was drawn offered it."""
     if form.typed.get("hosted"):
-        back = f"{request.host_url}returns/{invoice_id}"
+        back = paying.return_address(gateway(), request.host_url, invoice_id)
         return {**form.body(g.asker.practice["currency"], hosted=flag, amount=money), "return_url": back}
     if form.typed.get("payment_method_id"):
         return form.body(g.asker.practice["currency"], payment_method_id=text)

@@ -1,6 +1,7 @@
 """Passwords: argon2id, how long they must be, and which are too common. Nothing here knows a person's row."""
 
 import re
+import threading
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any
@@ -12,6 +13,7 @@ from argon2.low_level import Type
 from shared.faults import invalid
 
 STAFF_LEAST, CLIENT_LEAST = 12, 10
+AT_A_TIME = 4  # hashings of one process, each 19 MiB: whoever signs in beside them waits
 # Beginnings and middles of what people choose most; a password that is little more than one of them is refused.
 COMMON = frozenset(
     """password passwort passw0rd p@ssword p@ssw0rd motdepasse contrasena senha welcome letmein iloveyou trustno1 qwerty
@@ -33,17 +35,21 @@ class Passwords:
 
     def __init__(self, time_cost: int = 2, memory_kib: int = 19 * 1024):
         self._hasher = PasswordHasher(time_cost=time_cost, memory_cost=memory_kib, parallelism=1, type=Type.ID)
+        self._turns = threading.BoundedSemaphore(AT_A_TIME)  # where eventlet drives this process, only green threads wait for it
 
     @cached_property
     def _nobody(self) -> str:
-        return _aside(self._hasher.hash, "nobody has this password")
+        return self.hash("nobody has this password")
 
     def hash(self, password: str) -> str:
-        return _aside(self._hasher.hash, password)
+        with self._turns:
+            return _aside(self._hasher.hash, password)
 
     def matches(self, password_hash: str | None, password: str) -> bool:
         """Whether it is the password; an unknown account (None) takes the same time and is never right."""
-        return _aside(self._verify, password_hash or self._nobody, password) and password_hash is not None
+        known = password_hash or self._nobody
+        with self._turns:
+            return _aside(self._verify, known, password) and password_hash is not None
 
     def is_outdated(self, password_hash: str) -> bool:
         return self._hasher.check_needs_rehash(password_hash)

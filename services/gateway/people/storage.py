@@ -169,6 +169,11 @@ def token(s: Session, practice_id: str, token_id: str) -> ApiToken:
     return _one(s, select(ApiToken).where(ApiToken.practice_id == practice_id, ApiToken.id == token_id))
 
 
+def end_tokens(s: Session, person_id: str) -> None:
+    """End every API token that a person made, in whatever practice."""
+    s.execute(delete(ApiToken).where(ApiToken.person_id == person_id))
+
+
 def link_by_hash(s: Session, kind: str, token_hash: str, lock: bool = False) -> Link | None:
     wanted = select(Link).where(Link.kind == kind, Link.token_hash == token_hash)
     return s.scalars(wanted.with_for_update() if lock else wanted).one_or_none()

@@ -7,7 +7,7 @@ import re
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from services.gateway.asker import Answer, Asker, as_text
+from services.gateway.asker import Answer, Asker, Gateway, as_text
 from services.gateway.people.usecases import declines
 from services.gateway.reading import known_id
 from shared.contract import read
@@ -114,6 +114,16 @@ def _must_be_one_way(request: dict) -> None:
         )
     if given == ["hosted"] and not _can_come_back(request.get("return_url")):
         raise invalid("return_url", "Send the https address that the payer comes back to.")
+
+
+def return_address(gateway: Gateway, host_url: str, invoice_id: str) -> str:
+    """Where the payer comes back to from the processor's page: below the public address, which a proxy that ends TLS doesn't tell us.
+
+    Where that has no TLS, it is what the browser asked for (`host_url`): this machine, by whichever name and port.
+    """
+    if gateway.settings.public_url.startswith("https:"):
+        return gateway.link("returns", invoice_id)
+    return f"{host_url}returns/{invoice_id}"
 
 
 def _can_come_back(url: str | None) -> bool:

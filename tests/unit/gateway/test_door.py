@@ -182,7 +182,7 @@ def test_operators_read_health_readiness_and_figures(world):
     operator = world.visitor()
     operator.must("GET", "/healthz", 200)
     assert "ready" == operator.must("GET", "/readyz", 200)["status"]
-    world.bus.script(Processors.list_types, Unreachable())
+    world.bus.script(Processors.read_card_entry, Unreachable())
     assert ["processors"] == list(operator.must("GET", "/readyz", 503)["missing"])
     assert 'clientbilling_http_requests_total{method="GET",status="503"} 1' in operator.ask("GET", "/metrics").get_data(
         as_text=True

@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.gateway.limits import place_of
 from services.gateway.people.usecases import lockout
 from shared.contracts.invoicing import Invoicing
 from shared.contracts.notifications import Notifications
@@ -92,6 +93,35 @@ def test_a_lock_out_holds_for_one_address_only(world, monkeypatch):
     world.visitor().signs_in("ada@practice.example")
 
 
+def test_a_network_of_endless_addresses_counts_as_one(world, monkeypatch):
+    """Of IPv6 the first 64 bits count: the eleventh try from a fresh address of the same network is refused, next door is open."""
+    monkeypatch.setattr(lockout, "_FIRST_DELAY", 0.0)
+    world.admin()
+    body = {"email": "ada@practice.example", "password": "wrong"}
+
+    def tries(address):
+        return world.visitor().ask("POST", "/session", json=body, environ_base={"REMOTE_ADDR": address}).status_code
+
+    assert [401] * 10 + [429] == [tries(f"2001:db8:0:1:{number:x}::7") for number in range(11)]
+    assert 401 == tries("2001:db8:0:2::7")
+
+
+@pytest.mark.parametrize(
+    ("remote", "place"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8::1:2:3:4", "2001:db8::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("person per_1", "person per_1"),
+        ("x" * 99, "x" * 64),
+    ],
+)
+def test_which_addresses_count_as_one(remote, place):
+    """An IPv4 address, however it is written, and a /64 of IPv6; what is no address is itself, as far as it is kept."""
+    assert place == place_of(remote)
+
+
 def test_a_session_ends_after_half_an_hour_without_activity(world):
     """29 minutes are fine and count anew; 31 are not; polling is answered but keeps nothing alive."""
     admin = world.admin()
@@ -168,6 +198,53 @@ def test_switching_the_role_gives_a_new_token_and_ends_the_old(world):
     admin.token = said["token"]
     admin.must("GET", "/practice", 403)
     admin.must("PUT", "/session/role", 404, json={"practice_id": admin.practice_id, "role": "client"})
+
+
+def test_switching_roles_makes_no_session_longer(world):
+    """Twelve hours after the sign-in it is over, whatever roles were taken in between."""
+    admin = world.admin()
+    for _ in range(35):
+        world.later(minutes=20)
+        admin.token = admin.must("PUT", "/session/role", 200, json={"practice_id": admin.practice_id, "role": "admin"})["token"]
+    world.later(minutes=20)
+    admin.must("GET", "/me", 401)
+
+
+def test_a_found_screen_has_ten_guesses_whatever_it_switches(world, monkeypatch):
+    """Failed changes of the password count for the person: a new session from a switch of roles brings no fresh guesses."""
+    monkeypatch.setattr(lockout, "_FIRST_DELAY", 0.0)
+    admin = world.admin()
+    guess = {"current_password": "no", "password": "another good phrase"}
+    for _ in range(10):
+        admin.must("PUT", "/me/password", 422, json=guess)
+        admin.token = admin.must("PUT", "/session/role", 200, json={"practice_id": admin.practice_id, "role": "admin"})["token"]
+    assert "locked_out" == admin.must("PUT", "/me/password", 429, json=guess)["code"]
+
+
+def test_a_new_password_ends_open_reset_links(world):
+    """A reset letter that somebody else may hold sets nothing after the owner has changed the password."""
+    admin = world.admin()
+    world.visitor().must("POST", "/password-resets", 202, json={"email": "ada@practice.example"})
+    token = world.link_to("ada@practice.example")
+    admin.must("PUT", "/me/password", 200, json={"current_password": PASSWORD, "password": "another good phrase"})
+    world.visitor().must("POST", f"/password-resets/{token}", 404, json={"password": "yet another phrase"})
+
+
+def test_a_reset_ends_the_api_tokens_that_the_person_made(world):
+    """Whoever got in and made a token is out; another admin's tokens go on."""
+    admin = world.admin()
+    other = world.admin("bea@other.example", "Other Room")
+    programs = []
+    for maker in (admin, other):
+        program = world.visitor()
+        program.token = maker.must("POST", "/api-tokens", 201, json={"name": "import"})["token"]
+        program.must("GET", "/me", 200)
+        programs.append(program)
+    world.visitor().must("POST", "/password-resets", 202, json={"email": "ada@practice.example"})
+    token = world.link_to("ada@practice.example")
+    world.visitor().must("POST", f"/password-resets/{token}", 200, json={"password": "another good phrase"})
+    programs[0].must("GET", "/me", 401)
+    programs[1].must("GET", "/me", 200)
 
 
 def test_a_new_password_ends_the_other_sessions(world):

@@ -42,3 +42,23 @@ def test_a_proxys_word_counts_only_where_there_is_one(tmp_path, proxies, believe
     assert believed == ("Strict-Transport-Security" in answer.headers)
     assert believed == (seen == ["203.0.113.9"])
     world.close()
+
+
+@pytest.mark.parametrize(("said", "seen"), [("203.0.113.9, 10.0.0.1", "203.0.113.9"), ("203.0.113.9", "127.0.0.1")])
+def test_two_proxies_each_add_an_address_and_one_scheme(tmp_path, said, seen):
+    """Behind a TLS proxy and ours, the asker is whom the first saw; where an address is missing nobody is believed."""
+    world = World(tmp_path, proxies="2")
+    asked = []
+    world.app.before_request(lambda: asked.append((request.remote_addr, request.scheme)))
+    world.app.test_client().get("/healthz", headers={"X-Forwarded-For": said, "X-Forwarded-Proto": "https"})
+    assert [(seen, "https")] == asked
+    world.close()
+
+
+@pytest.mark.parametrize(("public_url", "sent"), [("https://billing.example", True), ("http://localhost:8000", False)])
+def test_browsers_are_bound_to_https_where_that_is_our_address(tmp_path, public_url, sent):
+    """Strict-Transport-Security follows our own public address, whatever the proxy says or forgets to say."""
+    world = World(tmp_path, public_url=public_url)
+    answer = world.app.test_client().get("/healthz")
+    assert sent == ("Strict-Transport-Security" in answer.headers)
+    world.close()

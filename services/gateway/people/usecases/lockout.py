@@ -1,4 +1,7 @@
-"""The lock-out: ten failed sign-ins of one account from one address close that door for half an hour, known or not."""
+"""The lock-out: ten failed sign-ins of one account from one address close that door for half an hour, known or not.
+
+An address is an IPv4 address or a /64 of IPv6.
+"""
 
 from datetime import datetime, timedelta
 from typing import Any

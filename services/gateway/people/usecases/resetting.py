@@ -47,7 +47,7 @@ def look_up(gateway: Any, token: str) -> None:
 
 @acting_for_all()
 def finish(gateway: Any, token: str, body: dict, key: IdempotencyKey | None = None) -> Answer:
-    """The password is the new one, and every session of the person is over."""
+    """The password is the new one; every session of the person is over, and so are the API tokens that they made and other links."""
     with storage.reading(gateway.database) as s:
         link = storage.link_by_hash(s, "reset", hashed(token))
         if link is None or key is None:
@@ -61,7 +61,9 @@ def finish(gateway: Any, token: str, body: dict, key: IdempotencyKey | None = No
         person = storage.person(s, good.subject_id)
         person.password_hash, good.used_at = password_hash, now
         person.email_confirmed = person.email_confirmed or person.email == good.email
+        storage.drop_links(s, "reset", person.id, now)
         storage.end_sessions(s, person.id)
+        storage.end_tokens(s, person.id)
         return {}
 
     return take_effect(gateway, Caller("", "anyone", link.subject_id, key=key), work, Nothing)
@@ -77,17 +79,18 @@ def _new_hash(gateway: Any, link: Link, password: str) -> str:
 
 @acting_for_all()
 def change_password(asker: Any, body: dict) -> Answer:
-    """The password is the new one, and the person's other sessions are over; raises Invalid naming `current_password`."""
+    """The password is the new one; the person's other sessions and open reset links are over. Raises Invalid for `current_password`."""
     gateway, wanted = asker.gateway, read(PasswordChange, body)
     must_be_good(wanted.password, staff=_is_staff(asker.memberships), own_words=(asker.person.email, asker.person.name))
-    try:  # counted like a sign-in: somebody who found the screen open can't try one password after the other
-        prove_password(gateway, asker.person.email, wanted.current_password, f"session {asker.session_id}")
+    try:  # counted like a sign-in, for all sessions: somebody who found the screen open can't try one password after the other
+        prove_password(gateway, asker.person.email, wanted.current_password, f"person {asker.person.id}")
     except NotSignedIn:
         raise invalid("current_password", "This is not your password.") from None
     password_hash = gateway.passwords.hash(wanted.password)
     with gateway.database.transaction() as s:
         storage.person(s, asker.person.id).password_hash = password_hash
         storage.end_sessions(s, asker.person.id, but=asker.session_id)
+        storage.drop_links(s, "reset", asker.person.id, gateway.clock.now())
     return told({}, Nothing, 200)
 
 

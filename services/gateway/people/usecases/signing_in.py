@@ -6,6 +6,7 @@ from typing import Any
 
 from services.gateway.asker import Answer, told
 from services.gateway.faults import NotSignedIn
+from services.gateway.limits import place_of
 from services.gateway.people import storage
 from services.gateway.people.effects import take_effect
 from services.gateway.people.model import SESSION_AT_MOST, Person, SignInSession, by_rank
@@ -31,7 +32,8 @@ def sign_in(gateway: Any, body: dict, remote: str, key: IdempotencyKey | None = 
         memberships = by_rank(storage.memberships(s, person.id))
         if not memberships:
             raise Forbidden("no_membership", "You don't belong to a practice at present. Ask its admin.")
-        return _begin_session(s, gateway, person, memberships, _last_or_first(person, memberships), now)
+        acting = _last_or_first(person, memberships)
+        return _begin_session(s, gateway, person, memberships, acting, now, now + SESSION_AT_MOST)
 
     return take_effect(gateway, Caller("", "anyone", person_id, key=key), work, SignedIn, secret=True)
 
@@ -39,20 +41,20 @@ def sign_in(gateway: Any, body: dict, remote: str, key: IdempotencyKey | None = 
 @acting_for_all()
 def prove_password(gateway: Any, email: str, password: str, remote: str) -> str:
     """The id of the person whose address and password these are; failures are counted and slowed down."""
-    account = lockout.account_of(gateway, email)
+    account, place = lockout.account_of(gateway, email), place_of(remote)
     with storage.reading(gateway.database) as s:
-        lockout.must_be_open(s, account, remote[:64], gateway.clock.now())
+        lockout.must_be_open(s, account, place, gateway.clock.now())
         person = storage.person_by_email(s, email)
     right = gateway.passwords.matches(person.password_hash if person else None, password)
     if person is None or not right:
         with gateway.database.transaction() as s:
-            delay = lockout.count_failure(s, account, remote[:64], gateway.clock.now())
+            delay = lockout.count_failure(s, account, place, gateway.clock.now())
         time.sleep(delay)
         raise NotSignedIn("wrong_credentials", "The address or the password is not right.")
     outdated = gateway.passwords.is_outdated(person.password_hash)
     password_hash = gateway.passwords.hash(password) if outdated else person.password_hash
     with gateway.database.transaction() as s:
-        lockout.forget(s, account, remote[:64])
+        lockout.forget(s, account, place)
         storage.person(s, person.id).password_hash = password_hash
     return person.id
 
@@ -62,11 +64,13 @@ def _last_or_first(person: Person, memberships: list[dict]) -> dict:
     return next((one for one in memberships if (one["practice_id"], one["role"]) == last), memberships[0])
 
 
-def _begin_session(s: Any, gateway: Any, person: Person, memberships: list[dict], acting: dict, now: datetime) -> dict:
+def _begin_session(
+    s: Any, gateway: Any, person: Person, memberships: list[dict], acting: dict, now: datetime, expires_at: datetime
+) -> dict:
     token = new_token(SESSION)
     session = SignInSession(
         id=new_id("ses"), token_hash=hashed(token), person_id=person.id, practice_id=acting["practice_id"], role=acting["role"],
-        created_at=now, seen_at=now, expires_at=now + SESSION_AT_MOST,
+        created_at=now, seen_at=now, expires_at=expires_at,
     )  # fmt: skip
     s.add(session)
     person.last_practice_id, person.last_role = acting["practice_id"], acting["role"]
@@ -84,7 +88,7 @@ def sign_out(asker: Any) -> None:
 
 @acting_for_all()
 def switch_role(asker: Any, body: dict) -> Answer:
-    """A new session in that membership; raises NotFound for one that the person doesn't hold."""
+    """A new session in that membership, which ends when the old one would have; raises NotFound for one that the person doesn't hold."""
     wanted = read(RoleSwitch, body)
     gateway, now = asker.gateway, asker.gateway.clock.now()
     with gateway.database.transaction() as s:
@@ -96,6 +100,6 @@ def switch_role(asker: Any, body: dict) -> Answer:
         acting = next((one for one in memberships if (one["practice_id"], one["role"]) == (wanted.practice_id, wanted.role)), None)
         if acting is None:
             raise NotFound("no_such_membership", "You don't hold that role.")
-        answer = told(_begin_session(s, gateway, person, memberships, acting, now), SignedIn, 200)
+        answer = told(_begin_session(s, gateway, person, memberships, acting, now, old.expires_at), SignedIn, 200)
         storage.end_session(s, old.id)
         return answer

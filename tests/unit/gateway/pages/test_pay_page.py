@@ -8,6 +8,7 @@ from shared.contracts.invoicing import Invoicing
 from shared.contracts.processors import Processors
 from tests.unit.gateway.pages.browser import Browser, invoice
 from tests.unit.gateway.scripted import sample
+from tests.unit.gateway.world import World
 
 AT = "https://pay.example"
 WINDOW = {"kind": "converge_lightbox", "script": f"{AT}/window.js", "token": "t+/="}
@@ -75,3 +76,29 @@ def test_whatever_a_browser_brings_back_is_neither_read_nor_kept(client, signed_
         answer = browser.sends(path, headers=elsewhere, **brought)
         assert (303, on) == (answer.status_code, answer.location)
         assert "9990" not in browser.page
+
+
+@pytest.mark.parametrize(
+    ("public_url", "back"),
+    [
+        ("https://billing.example", "https://billing.example/returns/"),  # TLS ended at a proxy that doesn't say so
+        ("http://localhost:8000", "http://localhost:9000/returns/"),  # on this machine, at whatever port it is served
+    ],
+)
+def test_the_payer_comes_back_to_the_address_that_people_know(tmp_path, public_url, back):
+    """Behind TLS the processor is given the public address, which it takes; on this machine the one that the browser is at."""
+    world = World(tmp_path, public_url=public_url)
+    staff = world.admin()
+    world.client(staff)
+    browser = Browser(world, "cleo@home.example")
+    browser.practice_id = staff.practice_id
+    _entry(world, card_entry="hosted_page")
+    world.bus.script(Invoicing.pay_invoice, {**sample(Invoicing.pay_invoice.gives), "status": "pending", "next_action": None})
+    path = f"/invoices/{invoice(world, browser)}/pay"
+    browser.opens(path)
+    hidden = {name: re.search(f'name="{name}" value="([^"]*)"', browser.page)[1] for name in ("csrf_token", "idempotency_key")}
+    answer = browser.sends(path, headers={"Host": "localhost:9000"}, **hidden, hosted="true")
+    assert 303 == answer.status_code
+    (order,) = world.bus.made(Invoicing.pay_invoice)
+    assert order.return_url.startswith(back)
+    world.close()
