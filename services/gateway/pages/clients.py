@@ -6,7 +6,7 @@ from flask import Response, g
 
 from services.gateway.caller import role
 from services.gateway.pages.forms import ADDRESS, Form, clearable, flag, money, or_null, several, text
-from services.gateway.pages.page import body_of, go, keyed, pages, query, show, through
+from services.gateway.pages.page import body_of, go, keyed, pages, pressed, query, show, through
 from services.gateway.subjects import cards, colleagues, invoices, service
 from services.gateway.subjects import clients as subject
 from shared.faults import Unavailable
@@ -61,8 +61,13 @@ def _providers() -> list[Any]:
 @pages.post("/clients/<client_id>/invitation")
 @role("admin", "provider")
 def invite_client_again(client_id: str) -> Response:
-    invited = subject.invite_again(g.asker, client_id).data
-    return go(f"/clients/{client_id}", f"A new invitation is on its way to {invited['email']}. The earlier link no longer works.")
+    where = f"/clients/{client_id}"
+
+    def act(form: Form) -> Response:
+        invited = subject.invite_again(keyed(form), client_id).data
+        return go(where, f"A new invitation is on its way to {invited['email']}. The earlier link no longer works.")
+
+    return pressed(act, where)
 
 
 @pages.get("/clients/<client_id>/billing")

@@ -119,7 +119,8 @@ def pressed(act: Act, back: str) -> Response:
     try:
         return act(form_of_request())
     except SHOWN_IN_FORM as fault:
-        return go(back, fault.detail, "waiting" if isinstance(fault, (Unavailable, LimitReached)) else "failed")
+        words = fault.errors[0]["message"] if fault.errors else fault.detail
+        return go(back, words, "waiting" if isinstance(fault, (Unavailable, LimitReached)) else "failed")
 
 
 def drawn_again(form: Form, fault: Fault, draw: Act) -> Response:

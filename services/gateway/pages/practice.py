@@ -10,6 +10,7 @@ from services.gateway.pages.forms import ADDRESS, Form, flag, or_null, text, who
 from services.gateway.pages.page import go, keyed, pages, show, through
 from services.gateway.subjects import api_tokens, practices
 from shared.contracts.parts import CURRENCIES
+from shared.faults import NotFound
 
 REGIONS = ("America/", "Europe/", "Australia/", "Pacific/", "Asia/", "Africa/", "Atlantic/", "Indian/")
 
@@ -62,5 +63,8 @@ def make_token() -> Response:
 @pages.post("/practice/api-tokens/<token_id>/remove")
 @role("admin")
 def remove_token(token_id: str) -> Response:
-    api_tokens.remove_token(g.asker, token_id)
+    try:
+        api_tokens.remove_token(g.asker, token_id)
+    except NotFound:  # pressed twice, or removed by somebody else meanwhile
+        return go("/practice", "There is no such token any more.", "waiting")
     return go("/practice", "The token is removed: programs that used it can't sign in any more.")
