@@ -3,7 +3,7 @@
 from flask import Response, g, request
 
 from services.gateway.caller import role
-from services.gateway.pages.forms import Form, several, text
+from services.gateway.pages.forms import Form, needed, several, text
 from services.gateway.pages.page import body_of, go, keyed, pages, pressed, query, show, through
 from services.gateway.subjects import colleagues as subject
 
@@ -30,7 +30,7 @@ def colleague(colleague_id: str) -> Response:
     found = subject.read_colleague(g.asker, colleague_id).data
 
     def act(form: Form) -> Response:
-        body = body_of(form, name=text, roles=several)
+        body = body_of(form, name=needed, roles=several)
         changed = subject.change_colleague(keyed(form), colleague_id, body).data
         return go("/colleagues", f"{changed['name']} is saved.")
 

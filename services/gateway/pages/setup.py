@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, g, request
 
 from services.gateway.caller import role
-from services.gateway.pages.forms import Form, flag, one, rate, secret, text
+from services.gateway.pages.forms import Form, flag, needed, one, rate, secret, text
 from services.gateway.pages.page import body_of, go, keyed, pages, pressed, show, through
 from services.gateway.subjects import processors, tax
 
@@ -107,7 +107,7 @@ def _draw_processor(processor_id: str, form: Form, credentials_form: Form) -> Re
 @role("admin")
 def change_processor(processor_id: str) -> Response:
     def act(form: Form) -> Response:
-        processors.change_processor(keyed(form), processor_id, body_of(form, description=text, card_entry=text))
+        processors.change_processor(keyed(form), processor_id, body_of(form, description=needed, card_entry=text))
         return go(f"/billing/setup/processors/{processor_id}", "The account is saved.")
 
     return through(act, lambda form: _draw_processor(processor_id, form, Form()))
