@@ -12,6 +12,7 @@ from shared.faults import Conflict, Unanswered, Unreachable
 from tests.unit.gateway.pages.browser import Browser
 from tests.unit.gateway.pages.test_returning import hidden
 from tests.unit.gateway.scripted import sample
+from tests.unit.gateway.world import PASSWORD
 
 FINDING, DELIVERY, PROCESSOR = f"fnd_{'1' * 26}", f"dlv_{'1' * 26}", f"proc_{'1' * 26}"
 SETUP = f"/billing/setup/processors/{PROCESSOR}"
@@ -69,6 +70,37 @@ def test_inviting_again_is_refused_on_the_page_and_sent_twice_mails_once(world, 
         assert (303, path) == (answer.status_code, answer.location)
         admin.opens(path)
         assert "This invitation was accepted already" in admin.page
+
+
+def test_a_password_that_is_changed_twice_with_one_form_is_changed_once(admin):
+    """A double click without script ends as the first click did, not in "This is not your password"."""
+    admin.opens("/account")
+    form = admin.page[admin.page.index('action="/account/password"') :]
+    sent = {**hidden("<main" + form), "current_password": PASSWORD, "password": "another long passphrase"}
+    for _ in range(2):
+        assert "/account" == admin.sends("/account/password", **sent).location
+    admin.opens("/account")
+    assert "Your new password is set." in admin.page
+
+
+UNFOLDED = [
+    ("/practice", "/practice/api-tokens/[^/]*/remove", "can&#39;t sign in any more"),
+    (SETUP, f"{SETUP}/activate", "From then on card payments go to"),
+    ("/worklist", f"/worklist/{FINDING}/close", "No money moves"),
+]
+
+
+@pytest.mark.parametrize(("page", "action", "words"), UNFOLDED)
+def test_what_a_button_will_do_is_said_before_it_can_be_pressed(world, known, page, action, words):
+    """The button is below the consequence, inside what has to be opened first; that works without script."""
+    world.visitor().signs_in("ada@practice.example").must("POST", "/api-tokens", 201, json={"name": "books"})
+    world.bus.script(Processors.read_processor, {**sample(Processors.read_processor.gives), "id": PROCESSOR, "active": False})
+    finding = {**sample(Invoicing.list_work.gives)["data"][0], "kind": "finding", "id": FINDING, "status": "orphan"}
+    world.bus.script(Invoicing.list_work, {"data": [finding], "next_cursor": None})
+    known.opens(page)
+    (around,) = re.findall(rf'<details(?:(?!</details>).)*?action="{action}".*?</details>', known.page, re.DOTALL)
+    assert around.index(words) < around.index("<form")
+    assert not re.search(f'action="{action}"', known.page.replace(around, ""))
 
 
 def test_a_token_that_is_removed_twice_is_no_error(world, admin):
