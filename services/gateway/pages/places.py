@@ -1,6 +1,7 @@
 """Which page each form stands on that has an address only to be sent to: where to go back to, and what opening that address shows."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from flask import current_app, request, url_for
 from werkzeug.exceptions import HTTPException
@@ -46,6 +47,6 @@ def page_of_form() -> str:
     return _address(STANDS_ON[view], values) if view in STANDS_ON else ""
 
 
-def _address(view: str, values: Mapping[str, str]) -> str:
+def _address(view: str, values: Mapping[str, Any]) -> str:
     wanted = next(current_app.url_map.iter_rules(f"pages.{view}")).arguments
     return url_for(f"pages.{view}", **{name: value for name, value in values.items() if name in wanted})

@@ -17,12 +17,15 @@ AMOUNTS = (
     (r"This must be at least \d{2,}\.", "This amount is too small."),
     (r"This must be at most \d+\.", "This amount is too large."),
 )
+PERCENTAGES = ((r"A decimal is sent as text.*", "Write a percentage such as 10 or 7.5."),)
 AMOUNT = re.compile(r"(^|\.)(unit_)?amount$")  # the API counts these in cents
+PERCENTAGE = re.compile(r"(^|\.)percent$")
 
 
 def plainly(field: str, message: str) -> str:
     """`message` about `field` (`lines.0.unit_amount`) as a person reads it."""
-    for pattern, words in (AMOUNTS if AMOUNT.search(field) else ()) + WORDS:
+    own = AMOUNTS if AMOUNT.search(field) else PERCENTAGES if PERCENTAGE.search(field) else ()
+    for pattern, words in own + WORDS:
         if found := re.fullmatch(pattern, message, re.DOTALL):
             return found.expand(words)
     return message

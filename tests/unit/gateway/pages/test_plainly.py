@@ -54,7 +54,8 @@ def test_the_apis_words_become_plain():
     assert [("amount", "Write an amount such as 120.50.")] == said(NewCreditRefund, {"amount": "5"})
     with pytest.raises(Exception) as wrong:
         Number().deserialize("10%")
-    assert "Write a number with a point, such as 1.5." == plainly("quantity", wrong.value.args[0])
+    assert "Write a number with a point, such as 1.5." == plainly("lines.0.quantity", wrong.value.args[0])
+    assert "Write a percentage such as 10 or 7.5." == plainly("discount.percent", wrong.value.args[0])
     assert "This must be at least 5." == plainly("idle_minutes", "This must be at least 5.")
 
 
