@@ -71,6 +71,11 @@ class Visitor:
         self.page.wait_for_load_state()
         return self.picture()
 
+    def unfold(self, words: str) -> "Visitor":
+        """Open what says first what a button will do, and shows the button."""
+        self.page.locator("summary", has_text=words).first.click()
+        return self
+
     def follow(self, link: str) -> "Visitor":
         self.page.locator("main").get_by_role("link", name=link).first.click()
         self.page.wait_for_load_state()

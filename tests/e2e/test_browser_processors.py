@@ -48,7 +48,7 @@ def test_a_processors_journey(peer, way, visit, house):
     ada.press("Add the processor").sees(words)
     _type(ada, way, peer)
     ada.press("Add the processor").sees("Its own account", "Ready")
-    ada.go("/billing/setup").follow("Its own account").press("Make active").sees("takes new payments")
+    ada.go("/billing/setup").follow("Its own account").unfold("Make active").press("Make active").sees("takes new payments")
 
     sam = visit(f"{kind}-client", way, practice.client_email)
     invoice = practice.invoice()

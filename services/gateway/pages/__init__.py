@@ -1,8 +1,9 @@
 """The web client: server-rendered pages over the same subjects as the JSON API. `register` gives them to an app."""
 
 from typing import Any
+from urllib.parse import urlencode
 
-from flask import Flask, g, get_flashed_messages, request, url_for
+from flask import Flask, g, get_flashed_messages, request
 
 from services.gateway.caller import gateway
 from services.gateway.pages import (
@@ -28,7 +29,8 @@ from services.gateway.pages import (
     worklist,
 )
 from services.gateway.pages import words as say
-from services.gateway.pages.page import pages, today, zone
+from services.gateway.pages.page import other_memberships, pages, today, zone
+from services.gateway.pages.places import page_of_form
 from services.gateway.subjects import alerts as alert_subject
 from shared.faults import Fault
 from shared.ids import new_id
@@ -125,7 +127,7 @@ def _context() -> dict[str, Any]:
         "messages": get_flashed_messages,
         "tabs_of": lambda role: TABS.get(role, []),
         "alerts_words": _alerts_words,
-        "other_memberships": _other_memberships,
+        "other_memberships": other_memberships,
         "next_page": _next_page,
         "today": today,
         "card_options": lambda cards: [(one["id"], say.card(one), say.card_until(one)) for one in cards],
@@ -147,8 +149,4 @@ def _alerts_words() -> str:
 
 def _next_page(cursor: str) -> str:
     """This list's address with the same filters, from `cursor` on."""
-    return url_for(request.endpoint or "", **{**(request.view_args or {}), **request.args, "cursor": cursor})
-
-
-def _other_memberships(asker: Any) -> list[Any]:
-    return [one for one in asker.memberships if (one["practice_id"], one["role"]) != (asker.practice["id"], asker.role)]
+    return f"{page_of_form() or request.path}?{urlencode({**request.args, 'cursor': cursor})}"

@@ -3,7 +3,8 @@
 from flask import Response, g
 
 from services.gateway.caller import signed_in
-from services.gateway.pages.page import go, local_address, pages, query, show
+from services.gateway.pages.forms import Form
+from services.gateway.pages.page import go, keyed, local_address, pages, pressed, query, show
 from services.gateway.pages.words import NEW
 from services.gateway.subjects import alerts as subject
 
@@ -17,5 +18,7 @@ def alerts() -> Response:
 @pages.post("/alerts/<alert_id>/read")
 @signed_in
 def read_alert(alert_id: str) -> Response:
-    found = subject.read_alert(g.asker, alert_id).data
-    return go(local_address(found["path"], "/alerts"))
+    def act(form: Form) -> Response:
+        return go(local_address(subject.read_alert(keyed(form), alert_id).data["path"], "/alerts"))
+
+    return pressed(act, "/alerts")

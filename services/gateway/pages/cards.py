@@ -7,7 +7,7 @@ from flask import Response, g
 from services.gateway.caller import role
 from services.gateway.pages.forms import Form, flag, secret, text
 from services.gateway.pages.invoices import tab, usable
-from services.gateway.pages.page import allow_sources, body_of, go, keyed, must, pages, show, through
+from services.gateway.pages.page import allow_sources, body_of, go, keyed, must, pages, pressed, show, through
 from services.gateway.pages.paying import CARD, card_entry
 from services.gateway.pages.words import card as card_words
 from services.gateway.pages.words import money as money_words
@@ -38,8 +38,11 @@ def _draw(form: Form) -> Response:
 @pages.post("/cards/<card_id>/default")
 @role("client")
 def choose_card(card_id: str) -> Response:
-    chosen = cards.change_card(g.asker, card_id, {"default": True}).data
-    return go("/cards", f"{card_words(chosen)} is offered first from now on.")
+    def act(form: Form) -> Response:
+        chosen = cards.change_card(keyed(form), card_id, {"default": True}).data
+        return go("/cards", f"{card_words(chosen)} is offered first from now on.")
+
+    return pressed(act, "/cards")
 
 
 @pages.route("/cards/<card_id>/remove", methods=["GET", "POST"])

@@ -1,12 +1,13 @@
 """Clients: the list, adding one, a client's profile and a client's billing."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Response, g
 
 from services.gateway.caller import role
-from services.gateway.pages.forms import ADDRESS, Form, clearable, flag, money, or_null, several, text
-from services.gateway.pages.page import body_of, go, keyed, pages, query, show, through
+from services.gateway.pages.forms import ADDRESS, Form, clearable, flag, money, needed, or_null, several, text
+from services.gateway.pages.page import body_of, go, keyed, pages, pressed, query, show, through
 from services.gateway.subjects import cards, colleagues, invoices, service
 from services.gateway.subjects import clients as subject
 from shared.faults import Unavailable
@@ -33,13 +34,16 @@ def add_client() -> Response:
 @role("admin", "provider")
 def client(client_id: str) -> Response:
     found = subject.read_client(g.asker, client_id).data
+    providers = _providers(found["provider_ids"])
 
     def act(form: Form) -> Response:
-        kinds = {"name": text, "phone": clearable, "address": or_null(ADDRESS), "tax_exempt": flag, "email": text}
-        changed = subject.change_client(keyed(form), client_id, _changes(found, body_of(form, **kinds, **_assignment(form)))).data
+        kinds = {"name": needed, "phone": clearable, "address": or_null(ADDRESS), "tax_exempt": flag, "email": needed}
+        body = body_of(form, **kinds, **_assignment(form))
+        change = _changes(found, {**body, **_chosen(found, body, providers)})
+        changed = subject.change_client(keyed(form), client_id, change).data
         return go(f"/clients/{client_id}", f"The profile of {changed['name']} is saved.")
 
-    return through(act, lambda form: show("client.html", tab="Clients", client=found, form=form, providers=_providers()))
+    return through(act, lambda form: show("client.html", tab="Clients", client=found, form=form, providers=providers))
 
 
 def _changes(found: Any, body: dict[str, Any]) -> dict[str, Any]:
@@ -52,17 +56,36 @@ def _assignment(form: Form) -> dict[str, Any]:
     return {"provider_ids": several} if g.asker.role == "admin" and form.typed.get("assigns") else {}
 
 
-def _providers() -> list[Any]:
+def _chosen(found: Any, body: dict[str, Any], drawn: list[Any]) -> dict[str, Any]:
+    """Whom the boxes list the client with: as it was where none was touched, else without who is deactivated."""
+    ticked = body.get("provider_ids")
+    before = [one["id"] for one in drawn if one["id"] in found["provider_ids"]]
+    if ticked is None:
+        return {}
+    if set(ticked) == set(before):
+        return {"provider_ids": found["provider_ids"]}
+    gone = {one["id"] for one in drawn if not one["active"]}
+    return {"provider_ids": [one for one in ticked if one not in gone]}
+
+
+def _providers(assigned: Sequence[str] = ()) -> list[Any]:
+    """Whom an admin can list a client with: every active provider, and whoever is listed already."""
     if g.asker.role != "admin":
         return []
-    return colleagues.list_colleagues(g.asker, {"role": "provider", "limit": "200"}).data["data"]
+    found = colleagues.list_colleagues(g.asker, {"role": "provider", "limit": "200"}).data["data"]
+    return [one for one in found if one["active"] or one["id"] in assigned]
 
 
 @pages.post("/clients/<client_id>/invitation")
 @role("admin", "provider")
 def invite_client_again(client_id: str) -> Response:
-    invited = subject.invite_again(g.asker, client_id).data
-    return go(f"/clients/{client_id}", f"A new invitation is on its way to {invited['email']}. The earlier link no longer works.")
+    where = f"/clients/{client_id}"
+
+    def act(form: Form) -> Response:
+        invited = subject.invite_again(keyed(form), client_id).data
+        return go(where, f"A new invitation is on its way to {invited['email']}. The earlier link no longer works.")
+
+    return pressed(act, where)
 
 
 @pages.get("/clients/<client_id>/billing")

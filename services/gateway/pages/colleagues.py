@@ -3,8 +3,8 @@
 from flask import Response, g, request
 
 from services.gateway.caller import role
-from services.gateway.pages.forms import Form, several, text
-from services.gateway.pages.page import body_of, go, keyed, pages, query, show, through
+from services.gateway.pages.forms import Form, needed, several, text
+from services.gateway.pages.page import body_of, go, keyed, pages, pressed, query, show, through
 from services.gateway.subjects import colleagues as subject
 
 
@@ -30,7 +30,7 @@ def colleague(colleague_id: str) -> Response:
     found = subject.read_colleague(g.asker, colleague_id).data
 
     def act(form: Form) -> Response:
-        body = body_of(form, name=text, roles=several)
+        body = body_of(form, name=needed, roles=several)
         changed = subject.change_colleague(keyed(form), colleague_id, body).data
         return go("/colleagues", f"{changed['name']} is saved.")
 
@@ -53,5 +53,8 @@ def colleague_active(colleague_id: str) -> Response:
 @pages.post("/colleagues/<colleague_id>/invitation")
 @role("admin")
 def invite_colleague_again(colleague_id: str) -> Response:
-    invited = subject.invite_again(g.asker, colleague_id).data
-    return go("/colleagues", f"A new invitation is on its way to {invited['email']}. The earlier link no longer works.")
+    def act(form: Form) -> Response:
+        invited = subject.invite_again(keyed(form), colleague_id).data
+        return go("/colleagues", f"A new invitation is on its way to {invited['email']}. The earlier link no longer works.")
+
+    return pressed(act, f"/colleagues/{colleague_id}")

@@ -4,16 +4,18 @@ from flask import Response, g, request
 
 from services.gateway.caller import clear_session_cookie, gateway, set_session_cookie, signed_in
 from services.gateway.pages.forms import Form, secret, text
-from services.gateway.pages.page import go, home, key_of, local_address, pages, show, through
+from services.gateway.pages.page import Act, go, home, key_of, keyed, local_address, pages, pressed, show, through
 from services.gateway.pages.returning import Kept, carried, go_on
 from services.gateway.subjects import confirmations, invitations, password_resets, practices, sessions
 from shared.caller import Caller
-from shared.faults import Fault
+from shared.faults import NotFound
 
 
 @pages.route("/sign-in", methods=["GET", "POST"])
 def sign_in() -> Response:
     wanted = local_address(request.args.get("next"))
+    if request.method == "GET" and g.asker and wanted != "/":
+        return go(wanted)
 
     def act(form: Form) -> Response:
         return _entered(form.body(email=text, password=secret), wanted, kept=carried(form))
@@ -34,7 +36,7 @@ def _entered(body: dict, wanted: str, message: str = "", kept: Kept | None = Non
 def sign_up() -> Response:
     def act(form: Form) -> Response:
         body = form.body(practice_name=text, name=text, email=text, password=secret)
-        practices.sign_up(gateway(), body, Caller(practice_id="", role="anyone", key=key_of(form)))
+        practices.sign_up(gateway(), body, _anyone(form))
         entry = {name: body[name] for name in ("email", "password")}
         return _entered(entry, "/", "Your practice is ready. The list below shows what to do next.")
 
@@ -51,10 +53,12 @@ def sign_out() -> Response:
 @pages.post("/session/role")
 @signed_in
 def switch_role() -> Response:
-    session = sessions.switch_role(g.asker, Form(request.form).body(practice_id=text, role=text)).data
+    form = Form(request.form)
+    session = sessions.switch_role(g.asker, form.body(practice_id=text, role=text)).data
     acting = session["acting_as"]
     message = f"You are now acting as {acting['role'].capitalize()} at {acting['practice_name']}."
-    return set_session_cookie(go(home(acting["role"]), message), session["token"])
+    where = local_address(form.typed.get("next"), home(acting["role"]))
+    return set_session_cookie(go(where, message), session["token"])
 
 
 @pages.route("/invitations/<token>", methods=["GET", "POST"])
@@ -74,7 +78,7 @@ def invitation(token: str) -> Response:
         same_person = bool(g.asker) and g.asker.person["email"] == found["email"]
         return show("invitation.html", form=form, invitation=found, same_person=same_person)
 
-    return through(act, draw)
+    return _by_link("invitation", act, draw)
 
 
 @pages.route("/confirmations/<token>", methods=["GET", "POST"])
@@ -82,23 +86,30 @@ def confirmation(token: str) -> Response:
     """A button rather than the visit itself confirms, because mail programs visit links on their own."""
 
     def act(form: Form) -> Response:
-        confirmations.confirm(gateway(), token)
+        confirmations.confirm(gateway(), token, _anyone(form))
         return go(home(g.asker.role) if g.asker else "/sign-in", "Your address is confirmed.")
 
-    return through(act, lambda form: show("confirmation.html", form=form))
+    def draw(form: Form) -> Response:
+        confirmations.look_up(gateway(), token)
+        return show("confirmation.html", form=form)
+
+    return _by_link("confirmation", act, draw)
 
 
 @pages.post("/confirmations")
 @signed_in
 def confirmation_again() -> Response:
-    confirmations.ask_again(g.asker)
-    return go("/account", f"We sent a new link to {g.asker.person['email']}.")
+    def act(form: Form) -> Response:
+        confirmations.ask_again(keyed(form))
+        return go("/account", f"We sent a new link to {g.asker.person['email']}.")
+
+    return pressed(act, "/account")
 
 
 @pages.route("/password-resets", methods=["GET", "POST"])
 def password_resets_begin() -> Response:
     def act(form: Form) -> Response:
-        password_resets.begin(gateway(), form.body(email=text))
+        password_resets.begin(gateway(), form.body(email=text), _anyone(form))
         return go("/sign-in", "If that address is known here, a link to set a new password is on its way to it.")
 
     return through(act, lambda form: show("password_resets.html", form=form))
@@ -106,15 +117,27 @@ def password_resets_begin() -> Response:
 
 @pages.route("/password-resets/<token>", methods=["GET", "POST"])
 def password_reset(token: str) -> Response:
-    try:
-        password_resets.look_up(gateway(), token)
-    except Fault as fault:
-        if fault.kind != "not_found":
-            raise
-        return show("expired_link.html", status=404)
-
     def act(form: Form) -> Response:
-        password_resets.finish(gateway(), token, form.body(password=secret))
+        password_resets.finish(gateway(), token, form.body(password=secret), key_of(form))
         return go("/sign-in", "Your new password is set. Sign in with it.")
 
-    return through(act, lambda form: show("password_reset.html", form=form))
+    def draw(form: Form) -> Response:
+        password_resets.look_up(gateway(), token)
+        return show("password_reset.html", form=form)
+
+    return _by_link("reset", act, draw)
+
+
+def _by_link(kind: str, act: Act, draw: Act) -> Response:
+    """The way of a form that a link in a mail leads to; a link that doesn't work says what to do, the same for every reason."""
+    try:
+        return through(act, draw)
+    except NotFound as gone:
+        if gone.code != "link_gone":
+            raise
+        return show("expired_link.html", kind=kind, status=404)
+
+
+def _anyone(form: Form) -> Caller:
+    """Somebody not known, with the form's key: sent twice it is done once."""
+    return Caller(practice_id="", role="anyone", key=key_of(form))

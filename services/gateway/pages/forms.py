@@ -10,6 +10,7 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
+from services.gateway.pages.plainly import plainly
 from shared.caller import IdempotencyKey
 from shared.faults import Fault, Invalid
 from shared.fields import plain
@@ -18,6 +19,9 @@ from shared.money import from_text, to_text
 
 # Never drawn again after it was typed, whatever a template asks for.
 SECRET = re.compile(r"password|card-(number|cvc|exp_month|exp_year)$|totp|secret|^token$")
+SENT_BEFORE = (
+    "This form was sent before, with something else in it. Look at what came of that; if it still needs sending, send it again."
+)
 UNTOUCHED = object()  # a field that the form does not have or that was left empty: it stays out of the body
 
 Kind = Callable[["Reading", str], Any]
@@ -29,6 +33,7 @@ class Reading:
     def __init__(self, typed: MultiDict[str, str], currency: str):
         self.typed, self.currency = typed, currency
         self.errors: list[dict[str, str]] = []
+        self.groups: set[str] = set()
 
     def text(self, name: str) -> str:
         return self.typed.get(name, "").strip()
@@ -41,6 +46,11 @@ class Reading:
 def text(reading: Reading, name: str) -> Any:
     """What was typed, trimmed; left out when empty."""
     return reading.text(name) or UNTOUCHED
+
+
+def needed(reading: Reading, name: str) -> Any:
+    """As text, but an emptied field is sent empty, so that the answer says that it can't be."""
+    return UNTOUCHED if name not in reading.typed else reading.text(name)
 
 
 def secret(reading: Reading, name: str) -> Any:
@@ -74,6 +84,12 @@ def whole(reading: Reading, name: str) -> Any:
     return int(typed)
 
 
+def needed_whole(reading: Reading, name: str) -> Any:
+    """A whole number that can't be emptied."""
+    emptied = name in reading.typed and not reading.text(name)
+    return reading.wrong(name, "Write a whole number.") if emptied else whole(reading, name)
+
+
 def year(reading: Reading, name: str) -> Any:
     """A year with two or four digits, as cards print it."""
     found = whole(reading, name)
@@ -95,13 +111,32 @@ def rate(reading: Reading, name: str) -> Any:
     return plain(Decimal(typed).scaleb(-2))
 
 
+def decimal(reading: Reading, name: str) -> Any:
+    """A number such as 1.5, as the API's decimal."""
+    return _decimal(reading, name, reading.text(name), "Write a number with a point, such as 1.5.")
+
+
+def percent(reading: Reading, name: str) -> Any:
+    """A percentage, with its sign or without (`10%`, `7.5`), as the API's decimal."""
+    return _decimal(reading, name, reading.text(name).rstrip("% \u00a0"), "Write a percentage such as 10 or 7.5.")
+
+
+def _decimal(reading: Reading, name: str, typed: str, words: str) -> Any:
+    if not reading.text(name):
+        return UNTOUCHED
+    if not re.fullmatch(r"\d{0,9}\.?\d{1,9}", typed, re.ASCII):
+        return reading.wrong(name, words)
+    return plain(Decimal(typed))
+
+
 def flag(reading: Reading, name: str) -> Any:
     """A tick box: ticked or not."""
     return reading.typed.get(name) == "true"
 
 
 def several(reading: Reading, name: str) -> Any:
-    """The values of all ticked boxes of one name."""
+    """The values of all ticked boxes of one name; what is wrong with one of them is said of the group."""
+    reading.groups.add(name)
     return reading.typed.getlist(name)
 
 
@@ -163,11 +198,14 @@ class Form:
         self.errors: dict[str, str] = {}
         self.problem = ""
         self._labels: dict[str, str] = {}
+        self._ids: dict[str, str] = {}
+        self._groups: set[str] = set()
 
     def body(self, currency: str = "USD", /, **kinds: Kind) -> dict[str, Any]:
         """The JSON body; raises Invalid with the errors that only a form can make."""
         reading = Reading(self.typed, currency)
         found = _found(reading, kinds, "")
+        self._groups |= reading.groups
         if reading.errors:
             raise Invalid(errors=reading.errors)
         return found
@@ -175,13 +213,21 @@ class Form:
     def refused(self, fault: Fault) -> "Form":
         """The same form with a fault's words: one sentence above, and each error at its field."""
         self.problem = fault.detail
+        if fault.code == "idempotency_key_reused":  # by the browser's way back: about no field, and no matter for people
+            self.problem = SENT_BEFORE
+            return self
         for error in fault.errors or []:
-            self.errors.setdefault(error["field"].replace(".", "-"), error["message"])
+            self.errors.setdefault(self._field(error["field"]), plainly(error["field"], error["message"]))
         if set(self.errors) == {"body"}:
             self.problem, self.errors = self.errors["body"], {}
         if self.problem in self.errors.values():  # said beside the field already
             self.problem = ""
         return self
+
+    def _field(self, path: str) -> str:
+        """The drawn field of a path of the API's; the boxes of one name are one."""
+        group = re.sub(r"\.\d+$", "", path)
+        return (group if group in self._groups else path).replace(".", "-")
 
     def renewed(self) -> "Form":
         """With a new key: what is sent next is something else than what was sent before."""
@@ -197,10 +243,13 @@ class Form:
     def ticked(self, name: str, value: str = "true", default: bool = False) -> bool:
         return value in self.typed.getlist(name) if self.sent else default
 
-    def named(self, name: str, label: str) -> str:
-        """Notes the label of a field, for the summary of problems, and gives it back."""
-        self._labels[name] = label
+    def named(self, name: str, label: str, id: str | None = None) -> str:
+        """Notes a field's label, and its id where that is another word, for the summary of problems; gives the label back."""
+        self._labels[name], self._ids[name] = label, id or name
         return label
+
+    def id_of(self, name: str) -> str:
+        return self._ids.get(name, name)
 
     def label(self, name: str) -> str:
         last = name.rsplit("-", 1)[-1].replace("_", " ").capitalize()

@@ -16,6 +16,7 @@ from shared.caller import IdempotencyKey
 from shared.faults import Conflict, Fault, Invalid, LimitReached, NotFound, Refused, Rejected, Unavailable
 
 pages = Blueprint("pages", __name__)
+Act = Callable[[Form], Response]
 
 # Faults that a form can show beside what was typed; the others become a page of their own.
 SHOWN_IN_FORM = (NotSignedIn, Invalid, Conflict, Refused, Rejected, LimitReached, Unavailable)
@@ -53,6 +54,11 @@ def go(address: str, message: str = "", look: str = "paid") -> Response:
 
 def home(role: str) -> str:
     return HOMES.get(role, "/account")
+
+
+def other_memberships(asker: Asker) -> list[Any]:
+    """What else the asker could act as."""
+    return [one for one in asker.memberships if (one["practice_id"], one["role"]) != (asker.practice["id"], asker.role)]
 
 
 def local_address(text: str | None, otherwise: str = "/") -> str:
@@ -97,7 +103,7 @@ def body_of(form: Form, **kinds: Any) -> dict[str, Any]:
     return form.body(currency(), **kinds)
 
 
-def through(act: Callable[[Form], Response], draw: Callable[[Form], Response]) -> Response:
+def through(act: Act, draw: Act) -> Response:
     """The way of every form: drawn when asked for; once sent, done, or drawn again with what was typed and why."""
     form = form_of_request()
     if not form.sent or any(button in form.typed for button in ONLY_DRAWS):
@@ -108,7 +114,16 @@ def through(act: Callable[[Form], Response], draw: Callable[[Form], Response]) -
         return drawn_again(form, fault, draw)
 
 
-def drawn_again(form: Form, fault: Fault, draw: Callable[[Form], Response]) -> Response:
+def pressed(act: Act, back: str) -> Response:
+    """The way of a form that is one button: done, or back to the page it stands on, which says why not."""
+    try:
+        return act(form_of_request())
+    except SHOWN_IN_FORM as fault:
+        words = fault.errors[0]["message"] if fault.errors else fault.detail
+        return go(back, words, "waiting" if isinstance(fault, (Unavailable, LimitReached)) else "failed")
+
+
+def drawn_again(form: Form, fault: Fault, draw: Act) -> Response:
     """The form with a fault's words. Not answered keeps the key, so that sending again stays the same one request."""
     form.refused(fault)
     if not isinstance(fault, Unavailable):

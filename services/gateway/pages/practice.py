@@ -6,10 +6,11 @@ from zoneinfo import available_timezones
 from flask import Response, g
 
 from services.gateway.caller import role
-from services.gateway.pages.forms import ADDRESS, Form, flag, or_null, text, whole
+from services.gateway.pages.forms import ADDRESS, Form, flag, needed, needed_whole, or_null, text
 from services.gateway.pages.page import go, keyed, pages, show, through
 from services.gateway.subjects import api_tokens, practices
 from shared.contracts.parts import CURRENCIES
+from shared.faults import NotFound
 
 REGIONS = ("America/", "Europe/", "Australia/", "Pacific/", "Asia/", "Africa/", "Atlantic/", "Indian/")
 
@@ -39,8 +40,8 @@ def _draw(form: Form, token_form: Form, made: Any = None) -> Response:
 def change_practice() -> Response:
     def act(form: Form) -> Response:
         body = form.body(
-            name=text, address=or_null(ADDRESS), currency=text, time_zone=text, number_prefix=text, terms_days=whole,
-            partial_payments=flag, idle_minutes=whole,
+            name=needed, address=or_null(ADDRESS), currency=text, time_zone=text, number_prefix=needed, terms_days=needed_whole,
+            partial_payments=flag, idle_minutes=needed_whole,
         )  # fmt: skip
         practices.change_practice(keyed(form), body)
         return go("/practice", "The practice is saved.")
@@ -62,5 +63,8 @@ def make_token() -> Response:
 @pages.post("/practice/api-tokens/<token_id>/remove")
 @role("admin")
 def remove_token(token_id: str) -> Response:
-    api_tokens.remove_token(g.asker, token_id)
+    try:
+        api_tokens.remove_token(g.asker, token_id)
+    except NotFound:  # pressed twice, or removed by somebody else meanwhile
+        return go("/practice", "There is no such token any more.", "waiting")
     return go("/practice", "The token is removed: programs that used it can't sign in any more.")

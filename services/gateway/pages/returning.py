@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from flask import Response, g, request
 
 from services.gateway.pages.forms import SECRET, Form
-from services.gateway.pages.page import local_address, pages, show
+from services.gateway.pages.page import go, local_address, pages, show
 
 # Forms for people who are not signed in, and buttons that would act rather than draw a form again.
 OPEN = {"sign_in", "sign_up", "sign_out", "invitation", "confirmation", "password_resets_begin", "password_reset", "returned"}
@@ -45,6 +45,16 @@ def form_again() -> Response | None:
     if not typed:
         return None
     return show("go_on.html", where=request.path, kept=typed, token="", title="This form is from an earlier session", status=403)
+
+
+def in_already() -> Response | None:
+    """Who signed in elsewhere meanwhile goes on to what this sign-in was for; None for any other form. Nothing is changed by it."""
+    if _view() != "sign_in" or not g.get("asker"):
+        return None
+    kept = carried(Form(request.form)) if request.headers.get("Sec-Fetch-Site") == "same-origin" else []
+    if kept:
+        return go_on(kept, g.asker.csrf_token)
+    return go(local_address(request.args.get("next")), "You are signed in already.")
 
 
 def _view() -> str:

@@ -5,14 +5,15 @@ from typing import Any
 from flask import Response, g, request
 
 from services.gateway.caller import role
-from services.gateway.pages.forms import Form, flag, one, rate, secret, text
-from services.gateway.pages.page import body_of, go, keyed, pages, show, through
+from services.gateway.pages.forms import Form, flag, needed, one, rate, secret, text
+from services.gateway.pages.page import body_of, go, keyed, pages, pressed, show, through
 from services.gateway.subjects import processors, tax
 
 CHECKED = {
-    "ready": "The processor accepts the credentials.",
-    "refused": "The processor refuses the credentials: replace them below.",
+    "ready": ("The processor accepts the credentials.", "paid"),
+    "refused": ("The processor refuses the credentials: replace them below.", "failed"),
 }
+NOT_ASKED = ("The processor could not be asked just now. Try again in a minute.", "waiting")
 
 
 @pages.get("/billing/setup")
@@ -28,7 +29,7 @@ def add_processor() -> Response:
         chosen = _type(_types(), form.typed.get("type", ""))
         body = body_of(form, description=text, type=text, card_entry=text, credentials=_credentials(chosen))
         added = processors.add_processor(keyed(form), {"credentials": {}, **body}).data
-        return go("/billing/setup", _added_words(added))
+        return go("/billing/setup", _added_words(added), _added_look(added))
 
     return through(act, lambda form: _draw(form, Form()))
 
@@ -38,6 +39,10 @@ def _added_words(added: Any) -> str:
         return f"{added['description']} is saved, but not checked yet: {added.get('problem') or 'the processor did not answer.'}"
     ending = "It takes new payments from now on." if added["active"] else "Make it active when it shall take new payments."
     return f"{added['description']} is connected: the processor accepted the credentials. {ending}"
+
+
+def _added_look(added: Any) -> str:
+    return {"ready": "paid", "refused": "failed"}.get(added["status"], "waiting")
 
 
 @pages.post("/billing/setup/tax")
@@ -102,7 +107,7 @@ def _draw_processor(processor_id: str, form: Form, credentials_form: Form) -> Re
 @role("admin")
 def change_processor(processor_id: str) -> Response:
     def act(form: Form) -> Response:
-        processors.change_processor(keyed(form), processor_id, body_of(form, description=text, card_entry=text))
+        processors.change_processor(keyed(form), processor_id, body_of(form, description=needed, card_entry=text))
         return go(f"/billing/setup/processors/{processor_id}", "The account is saved.")
 
     return through(act, lambda form: _draw_processor(processor_id, form, Form()))
@@ -123,12 +128,13 @@ def replace_credentials(processor_id: str) -> Response:
 @pages.post("/billing/setup/processors/<processor_id>/check")
 @role("admin")
 def check_processor(processor_id: str) -> Response:
+    where = f"/billing/setup/processors/{processor_id}"
+
     def act(form: Form) -> Response:
         found = processors.check_processor(keyed(form), processor_id).data
-        message = CHECKED.get(found["status"], "The processor could not be asked just now. Try again in a minute.")
-        return go(f"/billing/setup/processors/{processor_id}", message)
+        return go(where, *CHECKED.get(found["status"], NOT_ASKED))
 
-    return through(act, lambda form: _draw_processor(processor_id, form, Form()))
+    return pressed(act, where)
 
 
 @pages.post("/billing/setup/processors/<processor_id>/activate")
@@ -138,7 +144,7 @@ def activate_processor(processor_id: str) -> Response:
         found = processors.activate_processor(keyed(form), processor_id).data
         return go("/billing/setup", f"{found['description']} takes new payments from now on.")
 
-    return through(act, lambda form: _draw_processor(processor_id, form, Form()))
+    return pressed(act, f"/billing/setup/processors/{processor_id}")
 
 
 @pages.route("/billing/setup/processors/<processor_id>/remove", methods=["GET", "POST"])

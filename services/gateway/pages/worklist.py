@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Response, g, request
+from flask import Response, g
 
 from services.gateway.caller import role
 from services.gateway.pages.forms import Form, text
-from services.gateway.pages.page import go, keyed, pages, query, show, through
+from services.gateway.pages.page import go, keyed, pages, pressed, query, show, through
 from services.gateway.pages.words import MONEY, status_of
 from services.gateway.subjects import deliveries, payments, refunds
 from services.gateway.subjects import worklist as subject
@@ -59,12 +59,18 @@ def _settled(kind: str, its_id: str, settle: Callable[[Form, dict], Any]) -> Res
 @pages.post("/worklist/<finding_id>/close")
 @role("admin")
 def close_finding(finding_id: str) -> Response:
-    subject.close_finding(keyed(Form(request.form)), finding_id)
-    return go("/worklist", "It is off the list.")
+    def act(form: Form) -> Response:
+        subject.close_finding(keyed(form), finding_id)
+        return go("/worklist", "It is off the list.")
+
+    return pressed(act, "/worklist")
 
 
 @pages.post("/deliveries/<delivery_id>/resend")
 @role("admin")
 def resend_delivery(delivery_id: str) -> Response:
-    deliveries.resend_delivery(g.asker, delivery_id)
-    return go("/worklist", "It is tried again now.")
+    def act(form: Form) -> Response:
+        deliveries.resend_delivery(keyed(form), delivery_id)
+        return go("/worklist", "It is tried again now.")
+
+    return pressed(act, "/worklist")

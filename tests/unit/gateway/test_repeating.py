@@ -2,10 +2,11 @@
 
 import pytest
 
+from services.gateway.people.usecases import lockout
 from shared.contracts.invoicing import Invoicing
 from shared.faults import Refused
 from tests.unit.gateway.test_paying import CARD, INVOICE, PATH
-from tests.unit.gateway.world import PASSWORD
+from tests.unit.gateway.world import PASSWORD, fields_of
 
 KEY = {"Idempotency-Key": "once"}
 NEW = "another long passphrase"
@@ -100,3 +101,29 @@ def test_a_declined_payment_is_told_again_after_the_limit(world):
 def test_reading_takes_no_key(world, key):
     """A key on a GET means nothing, so nothing about it is wrong."""
     world.admin().must("GET", "/me", 200, headers={"Idempotency-Key": key})
+
+
+def change(someone, key: str, current: str, password: str):
+    body = {"current_password": current, "password": password}
+    return someone.ask("PUT", "/me/password", json=body, headers={"Idempotency-Key": key})
+
+
+def test_a_changed_password_is_repeated_with_its_key_and_its_words_only(world):
+    """The same again says the same though the old password is no longer right; nothing else is taken for a repeat."""
+    admin = world.admin()
+    first, second = (change(admin, "once", PASSWORD, NEW) for _ in range(2))
+    assert (200, first.data) == (first.status_code, second.data)
+    assert "true" == second.headers["Idempotent-Replayed"]
+    assert ["current_password"] == fields_of(change(admin, "once", PASSWORD, "a third long passphrase").json)
+    assert ["current_password"] == fields_of(change(admin, "other", PASSWORD, NEW).json)
+    assert "idempotency_key_reused" == change(admin, "once", NEW, PASSWORD).json["code"]
+    world.visitor().signs_in("ada@practice.example", NEW)
+
+
+def test_a_wrong_password_stays_wrong_however_often_it_is_repeated(world, monkeypatch):
+    """A refusal is not kept as an answer, and each is counted: under one key as under ten."""
+    monkeypatch.setattr(lockout, "_FIRST_DELAY", 0.0)
+    admin = world.admin()
+    assert [422] * 10 == [change(admin, "once", "a guess that is wrong", NEW).status_code for _ in range(10)]
+    assert 429 == change(admin, "once", PASSWORD, NEW).status_code
+    world.visitor().signs_in("ada@practice.example")

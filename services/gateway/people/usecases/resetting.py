@@ -3,11 +3,11 @@
 from datetime import timedelta
 from typing import Any
 
-from services.gateway.asker import Answer, told
+from services.gateway.asker import Answer
 from services.gateway.faults import NotSignedIn
 from services.gateway.people import storage
 from services.gateway.people.effects import ANYONE, take_effect
-from services.gateway.people.model import Link
+from services.gateway.people.model import Link, idempotency
 from services.gateway.people.passwords import must_be_good
 from services.gateway.people.secrets import hashed
 from services.gateway.people.telling import write_letter
@@ -15,8 +15,9 @@ from services.gateway.people.usecases.signing_in import prove_password
 from services.gateway.people.words import NewPassword, PasswordChange, ResetRequest
 from shared.caller import Caller, IdempotencyKey
 from shared.contract import read
-from shared.faults import NotFound, invalid
+from shared.faults import Invalid, NotFound, invalid
 from shared.fields import Nothing
+from shared.idempotency import known
 from shared.tenancy import acting_for_all
 
 _LETTERS_AN_HOUR = 5
@@ -80,18 +81,38 @@ def _new_hash(gateway: Any, link: Link, password: str) -> str:
 @acting_for_all()
 def change_password(asker: Any, body: dict) -> Answer:
     """The password is the new one; the person's other sessions and open reset links are over. Raises Invalid for `current_password`."""
-    gateway, wanted = asker.gateway, read(PasswordChange, body)
-    must_be_good(wanted.password, staff=_is_staff(asker.memberships), own_words=(asker.person.email, asker.person.name))
-    try:  # counted like a sign-in, for all sessions: somebody who found the screen open can't try one password after the other
-        prove_password(gateway, asker.person.email, wanted.current_password, f"person {asker.person.id}")
-    except NotSignedIn:
-        raise invalid("current_password", "This is not your password.") from None
-    password_hash = gateway.passwords.hash(wanted.password)
-    with gateway.database.transaction() as s:
+    wanted = read(PasswordChange, body)
+    if (repeated := _kept_answer(asker)) is not None:
+        return repeated
+    password_hash = _proved_hash(asker, wanted)
+
+    def work(s: Any, now: Any) -> dict:
         storage.person(s, asker.person.id).password_hash = password_hash
         storage.end_sessions(s, asker.person.id, but=asker.session_id)
-        storage.drop_links(s, "reset", asker.person.id, gateway.clock.now())
-    return told({}, Nothing, 200)
+        storage.drop_links(s, "reset", asker.person.id, now)
+        return {}
+
+    return take_effect(asker.gateway, asker.caller, work, Nothing)
+
+
+def _kept_answer(asker: Any) -> Answer | None:
+    """The answer to this very change, where it was made before: by its key and, word for word, its body."""
+    with storage.reading(asker.gateway.database) as s:
+        try:
+            kept = known(s, idempotency, asker.caller)
+        except Invalid:  # the key came with other words: they are proved, and counted, like any others
+            return None
+    return Answer(kept.text, kept.status, True, Nothing) if kept else None
+
+
+def _proved_hash(asker: Any, wanted: Any) -> str:
+    """The new password's hash, once the one before is proved."""
+    must_be_good(wanted.password, staff=_is_staff(asker.memberships), own_words=(asker.person.email, asker.person.name))
+    try:  # counted like a sign-in, for all sessions: somebody who found the screen open can't try one password after the other
+        prove_password(asker.gateway, asker.person.email, wanted.current_password, f"person {asker.person.id}")
+    except NotSignedIn:
+        raise invalid("current_password", "This is not your password.") from None
+    return asker.gateway.passwords.hash(wanted.password)
 
 
 def _good_link(s: Any, token: str, now: Any, lock: bool = False) -> Link:
