@@ -1,5 +1,6 @@
 """Money as integers of the currency's minor unit, and the few ways we round and share it out. No float comes near."""
 
+import re
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 
@@ -7,6 +8,7 @@ HALF_UP, HALF_EVEN = "half_up", "half_even"
 _MODES = {HALF_UP: ROUND_HALF_UP, HALF_EVEN: ROUND_HALF_EVEN}
 # ISO 4217 currencies without a minor unit (the list that Stripe publishes for zero-decimal charges, less UGX and ISK).
 ZERO_DECIMAL = frozenset(["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"])
+_IN_THOUSANDS = r"[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]*)?"  # where a comma is no decimal point
 MOST = 10**12  # an amount above ten thousand million dollars is a slip of the keyboard
 
 
@@ -47,9 +49,11 @@ def decimals(currency: str) -> int:
 
 def from_text(text: str, currency: str) -> int:
     """Minor units of an amount as a person types it (`1,234.50`, `$120`); ValueError says what is wrong with it."""
-    cleaned = text.strip().replace("\u00a0", "").replace(" ", "").replace(",", "").lstrip("$€£")
-    whole, _, part = cleaned.partition(".")
+    cleaned = text.strip().replace("\u00a0", "").replace(" ", "").lstrip("$€£")
     places = decimals(currency)
+    if "," in cleaned and not re.fullmatch(_IN_THOUSANDS, cleaned):
+        raise ValueError(f"A comma only separates thousands. Write an amount such as {'120.50' if places else '1200'}.")
+    whole, _, part = cleaned.replace(",", "").partition(".")
     if not (whole or part) or not (whole + part).isascii() or not (whole + part).isdigit():
         raise ValueError("Write an amount such as 120.50.")
     if len(part) > places:

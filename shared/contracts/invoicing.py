@@ -114,13 +114,19 @@ class PaymentFailure(Words):
 
 
 class Payment(Words):
-    """One payment of an invoice: by card, recorded, or out of client credit. Amounts in minor units."""
+    """One payment of an invoice: by card, recorded, or out of client credit. Amounts in minor units.
+
+    `amount_credited` of `amount` went to the client's credit instead of the invoice. `refundable` is what can still be refunded; it
+    is absent from a client's answer.
+    """
 
     id = Id(required=True)
     invoice_id = Id(required=True)
     status = Choice(*PAYMENT, required=True)
     amount = Amount(required=True)
+    amount_credited = Amount()
     amount_refunded = Amount(required=True)
+    refundable = Amount()
     currency = Text(required=True)
     method = Text(required=True)
     processor_type = Text(allow_none=True)
@@ -176,11 +182,12 @@ class InvoiceRow(Words):
 
 
 class Invoice(InvoiceRow):
-    """An invoice whole. `memo` is staff's own and absent from a client's answer."""
+    """An invoice whole. `memo` and `discount_asked` (as it was typed) are staff's own and absent from a client's answer."""
 
     lines = Many(Line, required=True)
     subtotal = Amount(required=True)
     discount = Amount(required=True)
+    discount_asked = Part(NewDiscount, allow_none=True)
     tax = Amount(required=True)
     tax_lines = Many(TaxShare, required=True)
     memo = Text(allow_none=True, multiline=True, most=5000, least=0)

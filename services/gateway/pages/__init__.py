@@ -33,6 +33,7 @@ from services.gateway.pages.page import other_memberships, pages, today, zone
 from services.gateway.pages.places import page_of_form
 from services.gateway.subjects import alerts as alert_subject
 from shared.faults import Fault
+from shared.fields import plain
 from shared.ids import new_id
 from shared.money import to_text
 
@@ -75,6 +76,7 @@ def _filters() -> dict[str, Any]:
     return {
         "money": say.money,
         "plain_amount": to_text,
+        "plain_number": plain,
         "percent": say.percent,
         "quantity": say.quantity,
         "iso": say.iso,
@@ -93,6 +95,7 @@ def _filters() -> dict[str, Any]:
         "role_name": lambda role: say.ROLES.get(role, role),
         "account_name": lambda name: say.ACCOUNTS.get(name, name),
         "paid_with": say.paid_with,
+        "kept_as_credit": say.kept_as_credit,
         "card_groups": say.card_groups,
         "card_words": say.card,
         "card_until": say.card_until,

@@ -5,14 +5,14 @@ from typing import Any
 from flask import Response, g
 
 from services.gateway.caller import role
-from services.gateway.pages.forms import Form, flag, secret, text
-from services.gateway.pages.invoices import tab, usable
-from services.gateway.pages.page import allow_sources, body_of, go, keyed, must, pages, pressed, show, through
-from services.gateway.pages.paying import CARD, card_entry
+from services.gateway.pages.forms import Form, flag, money, secret, text
+from services.gateway.pages.invoices import past, tab, usable
+from services.gateway.pages.page import allow_sources, body_of, go, keyed, pages, pressed, show, through
+from services.gateway.pages.paying import CARD, card_entry, told_balance
 from services.gateway.pages.words import card as card_words
 from services.gateway.pages.words import money as money_words
 from services.gateway.subjects import cards, invoices
-from shared.faults import NotFound
+from shared.faults import Invalid, NotFound, Unavailable, invalid
 
 
 @pages.route("/cards", methods=["GET", "POST"])
@@ -83,15 +83,33 @@ def charge_card(invoice_id: str) -> Response:
     found = invoices.read_invoice(g.asker, invoice_id).data
 
     def act(form: Form) -> Response:
-        paid = invoices.pay_invoice(keyed(form), invoice_id, body_of(form, payment_method_id=text, reason=text)).data
+        body = body_of(form, payment_method_id=text, reason=text, amount=money)
+        if not body.get("reason"):
+            raise invalid("reason", "Say why the card is charged: the client can read it.")
+        try:
+            paid = invoices.pay_invoice(keyed(form), invoice_id, body).data
+        except Invalid as wrong:
+            raise told_balance(invoice_id, wrong) from None
         if paid["status"] != "succeeded":
             return go(f"/invoices/{invoice_id}")
         receipt = f"{found['client']['name']} gets an alert and sees the receipt."
         return go(f"/invoices/{invoice_id}", f"{money_words(paid['amount'], paid['currency'])} is charged. {receipt}")
 
     def draw(form: Form) -> Response:
+        now = _as_it_stands(found) if form.sent else found
+        if "record_payment" not in now["allowed_actions"]:
+            return past(now)
         offered = usable(cards.list_cards_of(g.asker, found["client"]["id"]).data)
-        must(form.sent or ("record_payment" in found["allowed_actions"] and offered))
-        return show("charge_card.html", tab=tab(), invoice=found, cards=offered, form=form)
+        if not offered and not form.sent:
+            return go(f"/invoices/{invoice_id}", "There is no card on file that can be charged now.", "waiting")
+        return show("charge_card.html", tab=tab(), invoice=now, cards=offered, form=form)
 
     return through(act, draw)
+
+
+def _as_it_stands(found: Any) -> Any:
+    """The invoice as it is now, or as it was a moment ago while that can't be told."""
+    try:
+        return invoices.read_invoice(g.asker, found["id"]).data
+    except Unavailable:
+        return found

@@ -8,8 +8,8 @@ from flask import Response, g
 from services.gateway.asker import Asker
 from services.gateway.caller import role
 from services.gateway.pages.forms import Form, flag, money, text
-from services.gateway.pages.invoices import tab
-from services.gateway.pages.page import go, keyed, must, pages, show, through
+from services.gateway.pages.invoices import LOOKS, past, tab
+from services.gateway.pages.page import go, keyed, pages, show, through
 from services.gateway.pages.words import METHODS, paid_with
 from services.gateway.pages.words import money as money_words
 from services.gateway.subjects import clients
@@ -28,7 +28,8 @@ def _confirmed(invoice_id: str, action: str, act: Act, after: Callable[[Any], st
         return go(where or f"/invoices/{invoice_id}", after(done.data if done else found))
 
     def draw(form: Form) -> Response:
-        must(form.sent or action in found["allowed_actions"])
+        if not form.sent and action not in found["allowed_actions"]:
+            return past(found)
         return show("confirm.html", tab=tab(), invoice=found, action=action, form=form)
 
     return through(do, draw)
@@ -81,15 +82,21 @@ def record_payment(invoice_id: str) -> Response:
         if body.get("method") == "client_credit":
             body.pop("received_on", None)
         paid = subject.record_payment(keyed(form), invoice_id, body).data
-        amount = money_words(paid["amount"], paid["currency"])
-        return go(f"/invoices/{invoice_id}", f"{amount} is recorded as paid ({paid_with(paid).lower()}).")
+        return go(f"/invoices/{invoice_id}", _recorded_words(paid))
 
     def draw(form: Form) -> Response:
-        must(form.sent or "record_payment" in found["allowed_actions"])
+        if not form.sent and "record_payment" not in found["allowed_actions"]:
+            return past(found)
         methods = [(name, words) for name, words in METHODS.items() if name != "card" and (credit or name != "client_credit")]
         return show("record_payment.html", tab=tab(), invoice=found, form=form, methods=methods, credit=credit)
 
     return through(act, draw)
+
+
+def _recorded_words(paid: Any) -> str:
+    words = f"{money_words(paid['amount'], paid['currency'])} is recorded as paid ({paid_with(paid).lower()})."
+    kept = paid.get("amount_credited") or 0
+    return f"{words} {money_words(kept, paid['currency'])} of it is kept as credit." if kept else words
 
 
 def _credit(client_id: str) -> int:
@@ -109,10 +116,12 @@ def refund_invoice(invoice_id: str) -> Response:
     def act(form: Form) -> Response:
         body = form.body(found["currency"], amount=money, reason=text, payment_id=text)
         made = subject.refund_invoice(keyed(form), invoice_id, body).data
-        return go(f"/invoices/{invoice_id}", _refunded_words(made.get("data") or [made]))  # one, or one per payment
+        refunds = made.get("data") or [made]  # one, or one per payment
+        return go(f"/invoices/{invoice_id}", _refunded_words(refunds), _refunded_look(refunds))
 
     def draw(form: Form) -> Response:
-        must(form.sent or "refund" in found["allowed_actions"])
+        if not form.sent and "refund" not in found["allowed_actions"]:
+            return past(found)
         most = sum(payment["left"] for payment in offered)
         return show("refund.html", tab=tab(), invoice=found, form=form, offered=offered, most=most)
 
@@ -121,12 +130,7 @@ def refund_invoice(invoice_id: str) -> Response:
 
 def refundable(found: Any) -> list[dict[str, Any]]:
     """The payments that money can still be given back from, newest first, each with what is `left` of it."""
-    held: dict[str, int] = {}
-    for refund in found["refunds"]:
-        if refund["status"] != "failed":
-            held[refund["payment_id"]] = held.get(refund["payment_id"], 0) + refund["amount"]
-    paid = [payment for payment in reversed(found["payments"]) if payment["status"] == "succeeded"]
-    offered = [{**payment, "left": payment["amount"] - held.get(payment["id"], 0)} for payment in paid]
+    offered = [{**payment, "left": payment.get("refundable") or 0} for payment in reversed(found["payments"])]
     return [payment for payment in offered if payment["left"] > 0]
 
 
@@ -137,3 +141,9 @@ def _refunded_words(made: list[Any]) -> str:
     if any(refund["status"] == "failed" for refund in made):
         return f"Not all of {total} could be refunded: see Payments below."
     return f"The refund of {total} is under way. We are checking with the processor; it won't be given twice."
+
+
+def _refunded_look(made: list[Any]) -> str:
+    """Failed as soon as one of them has failed; paid only where all have succeeded."""
+    looks = {LOOKS.get(refund["status"], "waiting") for refund in made}
+    return next((look for look in ("failed", "waiting") if look in looks), "paid")

@@ -3,16 +3,19 @@
 from typing import Any
 
 from flask import Response, g
+from werkzeug.datastructures import MultiDict
 
 from services.gateway.caller import role
-from services.gateway.pages.forms import Form, clearable, many, money, one, text
-from services.gateway.pages.page import body_of, go, keyed, must, pages, query, show, through
+from services.gateway.pages.forms import Form, clearable, decimal, many, money, numbers, one, percent, text
+from services.gateway.pages.invoices import past
+from services.gateway.pages.page import body_of, drawn_again, go, keyed, pages, query, show, through
 from services.gateway.pages.words import money as money_words
-from services.gateway.subjects import clients, colleagues, invoices, service
+from services.gateway.subjects import clients, colleagues, invoices, service, tax
+from shared.faults import Fault, Forbidden
 
-LINES = many(description=text, quantity=text, unit_amount=money, category=text)
+LINES = many(description=text, quantity=decimal, unit_amount=money, category=text)
 SHORT = {"description": text, "amount": money}
-REST = {"due_date": text, "memo": text, "discount": one(amount=money, percent=text), "provider_id": text}
+REST = {"due_date": text, "memo": text, "discount": one(amount=money, percent=percent), "provider_id": text}
 
 
 @pages.get("/billing/create")
@@ -30,7 +33,11 @@ def create_invoice(client_id: str) -> Response:
 
     def act(form: Form) -> Response:
         send = form.typed.get("send") == "true"
-        made = invoices.create_invoice(keyed(form), {**_body(form), "client_id": client_id, "send": send}).data
+        body = {**_body(form), "client_id": client_id, "send": send}
+        try:
+            made = invoices.create_invoice(keyed(form), body).data
+        except Forbidden as unassigned:  # meanwhile: what was typed stays on the page
+            return drawn_again(form, unassigned, draw)
         return go(f"/invoices/{made['id']}", _made_words(made, client["name"], send))
 
     def draw(form: Form) -> Response:
@@ -43,6 +50,7 @@ def create_invoice(client_id: str) -> Response:
             invoice=None,
             providers=_assigned(offered),
             provider_id=_usual(client, offered),
+            taxed=_taxed(client_id),
         )
 
     return through(act, draw)
@@ -63,16 +71,20 @@ def _made_words(made: Any, name: str, sent: bool) -> str:
 @role("admin", "provider")
 def edit_invoice(invoice_id: str) -> Response:
     found = invoices.read_invoice(g.asker, invoice_id).data
-    must("edit" in found["allowed_actions"])
 
     def act(form: Form) -> Response:
         emptied = {"due_date": clearable, "memo": clearable}
         body = _body(form, **emptied)
         body.pop("provider_id", None)
-        invoices.edit_invoice(keyed(form), invoice_id, {"discount": None, **body})
+        try:
+            invoices.edit_invoice(keyed(form), invoice_id, {"discount": None, **body})
+        except Forbidden as unassigned:
+            return drawn_again(form, unassigned, draw)
         return go(f"/invoices/{invoice_id}", "The draft is saved.")
 
     def draw(form: Form) -> Response:
+        if not form.sent and "edit" not in found["allowed_actions"]:
+            return past(found)
         return show(
             "create_invoice.html",
             tab="Clients",
@@ -81,15 +93,43 @@ def edit_invoice(invoice_id: str) -> Response:
             invoice=found,
             service={"may_create": True},
             providers=[],
+            taxed=_taxed(found["client"]["id"]),
         )
 
     return through(act, draw)
 
 
+def _taxed(client_id: str) -> str:
+    """How an amount stands to sales tax for this client: before it, with it included, or (also while that can't be told) without."""
+    try:
+        quoted = tax.quote(g.asker, {"client_id": client_id, "amount": 10000}).data
+    except Fault:
+        return ""
+    return "" if not quoted["tax"] else "included" if quoted["total"] == 10000 else "before"
+
+
 def _body(form: Form, **kinds: Any) -> dict[str, Any]:
     """`{description, amount}` as long as there is one line; `{lines}` once there are several."""
+    _drop_emptied(form)
     shape = {"lines": LINES} if several_lines(form) else SHORT
     return body_of(form, **{**shape, **REST, **kinds})
+
+
+def _drop_emptied(form: Form) -> None:
+    """Take out the rows that were emptied: a quantity or a kind of sales tax alone bills nothing.
+
+    The others close up, so that an error names the row in which it is drawn.
+    """
+    rows = [row for row in numbers(form.typed, "lines") if _bills(form, row)]
+    kept = [(name, value) for name, value in form.typed.items(multi=True) if not name.startswith("lines-")]
+    for place, row in enumerate(rows):
+        own = f"lines-{row}-"
+        kept += [(f"lines-{place}-{name[len(own) :]}", value) for name, value in form.typed.items() if name.startswith(own)]
+    form.typed = MultiDict(kept)
+
+
+def _bills(form: Form, row: int) -> bool:
+    return any(form.typed.get(f"lines-{row}-{name}", "").strip() for name in ("description", "unit_amount"))
 
 
 def several_lines(form: Form) -> bool:

@@ -1,18 +1,22 @@
 """An invoice as every role sees it: what it is for, payments, what happened, the explanation of its numbers, the receipt."""
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 from flask import Response, g, request
 
 from services.gateway.caller import role, signed_in
 from services.gateway.pages.forms import Form
-from services.gateway.pages.page import go, keyed, must, pages, show
-from services.gateway.pages.words import MONEY, status_of
+from services.gateway.pages.page import go, keyed, must, pages, show, today
+from services.gateway.pages.words import MONEY, invoice_status, status_of
 from services.gateway.subjects import cards, payments, refunds
 from services.gateway.subjects import invoices as subject
-from shared.faults import NotFound, Unavailable
+from shared.faults import Conflict, Fault, LimitReached, NotFound, Refused, Rejected, Unavailable
 
-LIVE = ("pending", "requires_action", "unknown")
+LIVE = ("pending", "requires_action", "unknown", "review")
+# What became of money, as the message about it looks; anything else is still on its way.
+LOOKS = {"succeeded": "paid", "failed": "failed", "canceled": "closed"}
 EXPLAINED = (("total", "Total"), ("tax", "Sales tax"), ("balance", "To pay"), ("status", "Status"))
 TABS = {"admin": "Billing", "provider": "My invoices", "client": "My invoices"}
 
@@ -87,17 +91,49 @@ def receipt(invoice_id: str) -> Response:
 @pages.post("/payments/<payment_id>/check")
 @role("admin", "provider")
 def check_payment(payment_id: str) -> Response:
-    found = payments.check_payment(keyed(Form(request.form)), payment_id).data
-    return _asked(found, "payment")
+    form = Form(request.form)
+    return or_back(form, lambda: _asked(payments.check_payment(keyed(form), payment_id).data, "payment"))
 
 
 @pages.post("/refunds/<refund_id>/check")
 @role("admin", "provider")
 def check_refund(refund_id: str) -> Response:
-    found = refunds.check_refund(keyed(Form(request.form)), refund_id).data
-    return _asked(found, "refund")
+    form = Form(request.form)
+    return or_back(form, lambda: _asked(refunds.check_refund(keyed(form), refund_id).data, "refund"))
 
 
 def _asked(found: Any, what: str) -> Response:
     status = status_of(MONEY, found["status"]).text.lower()
-    return go(f"/invoices/{found['invoice_id']}", f"The processor was asked. The {what}: {status}.")
+    look = LOOKS.get(found["status"], "waiting")
+    return go(f"/invoices/{found['invoice_id']}", f"The processor was asked. The {what}: {status}.", look)
+
+
+def or_back(form: Form, act: Callable[[], Response]) -> Response:
+    """What `act` answers, for a button without a form; where it is refused, the page that the button stands on, with the reason."""
+    try:
+        return act()
+    except (Conflict, Refused, Rejected, LimitReached, Unavailable) as fault:
+        where = _stood_on(form)
+        if not where:
+            raise
+        return go(where, _words(fault), "waiting" if isinstance(fault, Unavailable) else "failed")
+
+
+def _words(fault: Fault) -> str:
+    if isinstance(fault, Unavailable):
+        return "That could not be asked just now. Nothing is lost: try again in a minute."
+    return fault.detail or "That is not possible right now."
+
+
+def _stood_on(form: Form) -> str:
+    """The page that a button says it stands on, where it is one that has such buttons."""
+    named = form.typed.get("from_page", "")
+    return named if re.fullmatch(r"/worklist|/invoices/inv_[0-9a-z]+(/pay)?", named) else ""
+
+
+def past(found: Any) -> Response:
+    """To the invoice with a sentence, from a page of something that it allows no longer: as after the browser's Back."""
+    words = f"That is not possible any more. The invoice: {invoice_status(found, today()).text.lower()}."
+    if live_payment(found):
+        words = "That is not possible while a payment of this invoice is not settled yet."
+    return go(f"/invoices/{found['id']}", words, "waiting")

@@ -9,11 +9,11 @@ from flask import Response, g, redirect, request
 
 from services.gateway.caller import gateway, role
 from services.gateway.pages.forms import Form, digits, flag, money, one, secret, text, whole, year
-from services.gateway.pages.invoices import LIVE, live_payment, usable
+from services.gateway.pages.invoices import LIVE, live_payment, or_back, usable
 from services.gateway.pages.page import allow_sources, go, keyed, origin_of, pages, show, through
 from services.gateway.pages.words import money as money_words
 from services.gateway.subjects import cards, invoices, paying, payments, processors
-from shared.faults import Conflict, Unavailable
+from shared.faults import Conflict, Invalid, Unavailable
 
 CARD = one(number=digits, exp_month=whole, exp_year=year, cvc=text, name=text, postal_code=text)
 
@@ -26,6 +26,8 @@ def pay(invoice_id: str) -> Response:
             paid = invoices.pay_invoice(keyed(form), invoice_id, _body(invoice_id, form)).data
         except Conflict as conflict:  # paid already, or another payment is on its way: the page knows which
             return _after_conflict(invoice_id, conflict)
+        except Invalid as wrong:
+            raise told_balance(invoice_id, wrong) from None
         return _went(invoice_id, paid)
 
     return through(act, lambda form: _draw(invoice_id, form))
@@ -37,10 +39,50 @@ def _body(invoice_id: str, form: Form) -> dict[str, Any]:
         back = paying.return_address(gateway(), request.host_url, invoice_id)
         return {**form.body(g.asker.practice["currency"], hosted=flag, amount=money), "return_url": back}
     if form.typed.get("payment_method_id"):
-        return form.body(g.asker.practice["currency"], payment_method_id=text)
+        return form.body(g.asker.practice["currency"], payment_method_id=text, amount=money)
     if form.typed.get("token"):
         return form.body(g.asker.practice["currency"], token=secret, amount=money)
     return {"card": {}, **form.body(g.asker.practice["currency"], card=CARD, amount=money, keep_card=flag)}
+
+
+def told_balance(invoice_id: str, wrong: Invalid) -> Invalid:
+    """The same fault; where the amount was refused, with what is due now, as it may have changed since the page was drawn.
+
+    Who may not choose an amount has no field for it, so the sentence stands above the form.
+    """
+    if [error["field"] for error in wrong.errors or []] != ["amount"]:
+        return wrong
+    found = invoices.read_invoice(g.asker, invoice_id).data
+    due = money_words(found["balance_due"], found["currency"])
+    if takes_parts():
+        message = f"{wrong.errors[0]['message'].rstrip('.')}: {due} is due now."  # type: ignore[index]
+        return Invalid(wrong.code, errors=[{"field": "amount", "message": message}])
+    return Invalid("balance_changed", f"What is due has changed: it is {due} now. Nothing was charged. Look again, then go on.")
+
+
+def takes_parts() -> bool:
+    """Whether a client chooses how much of an invoice to pay now, rather than the whole balance."""
+    return g.asker.role == "client" and bool(g.asker.practice["partial_payments"])
+
+
+def _chosen(form: Form, found: Any) -> int:
+    """What the page's buttons pay, in minor units: the balance, or the part of it that was chosen."""
+    balance = int(found["balance_due"])
+    if not takes_parts() or not form.typed.get("amount", "").strip():
+        return balance
+    try:
+        part = form.body(found["currency"], amount=money)["amount"]
+    except Invalid as wrong:
+        form.refused(wrong)
+        return balance
+    if 0 < part <= balance:
+        return int(part)
+    form.errors.setdefault("amount", f"Choose from {_words(1, found)} to {_words(balance, found)}.")
+    return balance
+
+
+def _words(amount: int, found: Any) -> str:
+    return money_words(amount, found["currency"])
 
 
 def _went(invoice_id: str, paid: Any) -> Response:
@@ -84,6 +126,8 @@ def _draw(invoice_id: str, form: Form) -> Response:
         tab="My invoices",
         invoice=found,
         form=form,
+        pays=_chosen(form, found),
+        parts=takes_parts(),
         live=live,
         action=action,
         entry=entry,
@@ -159,14 +203,20 @@ def pay_return(invoice_id: str) -> Response:
 @pages.post("/payments/<payment_id>/cancel")
 @role("client", "admin", "provider")
 def cancel_payment(payment_id: str) -> Response:
-    found = payments.cancel_payment(keyed(Form(request.form)), payment_id).data
+    form = Form(request.form)
+    return or_back(form, lambda: _given_up(payments.cancel_payment(keyed(form), payment_id).data))
+
+
+def _given_up(found: Any) -> Response:
     page = "/pay" if g.asker.role == "client" else ""
     where = f"/invoices/{found['invoice_id']}{page}"
     if way_on(found).get("page"):
         words = "The processor's page can't be closed from here: it ends by itself. Nothing is charged unless you pay there."
         return go(where, words, "waiting")
+    if found["status"] == "review":
+        return go(where, "The payment can't be ended from here: a person has to look at it first.", "waiting")
     if found["status"] in LIVE:
         return go(where, "The payment can't be ended just yet. We are checking with the processor.", "waiting")
     if found["status"] == "succeeded":
-        return go(f"/invoices/{found['invoice_id']}", "The payment had gone through already: the invoice is paid.")
-    return go(where, "The payment is canceled. No money moved.")
+        return go(f"/invoices/{found['invoice_id']}", "The payment had gone through already: the money is received.")
+    return go(where, "The payment is canceled. No money moved.", "closed")

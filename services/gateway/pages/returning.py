@@ -11,7 +11,7 @@ from services.gateway.pages.page import go, local_address, pages, show
 # Forms for people who are not signed in, and buttons that would act rather than draw a form again.
 OPEN = {"sign_in", "sign_up", "sign_out", "invitation", "confirmation", "password_resets_begin", "password_reset", "returned"}
 ACTS = {"switch_role"}
-OURS = ("csrf_token", "idempotency_key")
+OURS = ("csrf_token", "idempotency_key", "from_page")  # drawn into a form, not typed
 PREFIX, WHERE = "kept-", "kept_at"
 
 Kept = list[tuple[str, str]]

@@ -222,6 +222,11 @@ def paid_with(payment: Any) -> str:
     return card(payment["card"]) if payment.get("card") else METHODS.get(payment["method"], payment["method"])
 
 
+def kept_as_credit(payment: Any) -> int:
+    """What of a recorded payment became the client's credit; late money on a card goes back by itself, so it is none."""
+    return 0 if payment["method"] == "card" else payment.get("amount_credited") or 0
+
+
 def card_outcome(outcome: str) -> str:
     """What a card for trying things out does: `requires_action` as a person would say it, other codes without their lines."""
     return "the bank asks to confirm" if outcome == "requires_action" else outcome.replace("_", " ")

@@ -22,7 +22,8 @@
   // A form is sent once; coming back to the page with the browser's button makes it ready again.
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (form.method !== "post" || event.defaultPrevented) return;
+    // by its attribute: a field that is called "method" hides the form's own property
+    if (form.getAttribute("method") !== "post" || event.defaultPrevented) return;
     if (form.dataset.sent) {
       event.preventDefault();
       return;
@@ -47,6 +48,14 @@
       for (const waiting of form.querySelectorAll("[data-waiting]")) waiting.textContent = "";
     }
   });
+
+  // Another amount is shown on the buttons before anything is paid: until it is, none of them sends.
+  for (const field of document.querySelectorAll("[data-part] [name=amount]")) {
+    field.addEventListener("change", () => {
+      for (const form of document.querySelectorAll('form[method="post"]')) if (form !== field.form) form.dataset.sent = "yes";
+      field.form.requestSubmit(field.form.querySelector("button"));
+    });
+  }
 
   // Who asked for the processor's page is sent on to it, where that takes a form; coming back with the browser's button stays here.
   const onward = document.querySelector("form[data-elsewhere]");

@@ -68,17 +68,18 @@ def invoice_of(tx: Tx, invoice: Invoice, caller: Caller, now: datetime) -> dict:
         "allowed_actions": invoice.allowed_actions(caller.role, any(payment.refundable > 0 for payment in payments)),
     }
     if caller.role != CLIENT:
-        shown["memo"] = invoice.memo
+        shown |= {"memo": invoice.memo, "discount_asked": invoice.discount_asked}
     return shown
 
 
 def payment_of(payment: Payment, caller: Caller) -> dict:
     """A payment; what the payer is to do next is told to the payer alone: it opens the processor's page in the payer's name."""
-    return {
+    shown = {
         "id": payment.id,
         "invoice_id": payment.invoice_id,
         "status": payment.status,
         "amount": payment.amount,
+        "amount_credited": payment.credited,
         "amount_refunded": payment.refunded,
         "currency": payment.currency,
         "method": payment.method,
@@ -91,6 +92,7 @@ def payment_of(payment: Payment, caller: Caller) -> dict:
         "created_at": payment.created_at,
         "settled_at": payment.settled_at,
     }
+    return shown if caller.role == CLIENT else {**shown, "refundable": payment.refundable}
 
 
 def _told_to_payer(failure: dict | None) -> dict | None:

@@ -39,7 +39,17 @@ def test_halves(value, up, even):
 
 @pytest.mark.parametrize(
     ("text", "currency", "units"),
-    [("120.50", "USD", 12050), ("$1,234.5", "USD", 123450), (" 7 ", "USD", 700), (".5", "USD", 50), ("500", "JPY", 500)],
+    [
+        ("120.50", "USD", 12050),
+        ("$1,234.5", "USD", 123450),
+        (" 7 ", "USD", 700),
+        (".5", "USD", 50),
+        ("500", "JPY", 500),
+        ("1,234,567.89", "USD", 123456789),
+        ("12,050", "JPY", 12050),
+        ("$ 120.50", "USD", 12050),
+        ("129.", "USD", 12900),
+    ],
 )
 def test_amounts_as_people_type_them(text, currency, units):
     """Signs and separators are read, and written back plainly."""
@@ -51,4 +61,13 @@ def test_amounts_as_people_type_them(text, currency, units):
 def test_what_is_no_amount(text):
     """Anything else is refused with words."""
     with pytest.raises(ValueError, match=r"\w"):
+        money.from_text(text, "USD")
+
+
+@pytest.mark.parametrize(
+    "text", ["120,50", "1.234,50", "0,500", "12,05", "1,2345.00", "1,,234", ",500", "1,234,5", "1200,000", "5,"]
+)
+def test_a_comma_is_never_taken_for_nothing(text):
+    """`120,50` is not twelve thousand: a comma that is not between thousands is refused, and the words say how to write it."""
+    with pytest.raises(ValueError, match=r"comma .* such as 120\.50\."):
         money.from_text(text, "USD")

@@ -76,7 +76,8 @@ def test_no_secret_is_carried_through_the_sign_in(admin):
 def test_a_button_pressed_too_late_is_not_pressed_by_signing_in(admin):
     """A form that is one button leads back to the page it stood on, and is not done on the way."""
     admin.world.later(minutes=31)
-    answer = admin.sends("/payments/pay_0000000000000000000000000a/check", headers={"Referer": "http://localhost/worklist"})
+    stands = {"headers": {"Referer": "http://localhost/worklist"}, "from_page": "/worklist"}
+    answer = admin.sends("/payments/pay_0000000000000000000000000a/check", **stands)
     assert 401 == answer.status_code
     assert 'action="/sign-in?next=/worklist"' in admin.page
     assert "kept_at" not in admin.page
