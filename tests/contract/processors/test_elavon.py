@@ -353,13 +353,14 @@ def test_what_was_only_prepared_is_canceled(simulator, credentials):
     assert ("unknown", True) == (ELAVON.cancel(credentials, order).status, ELAVON.cancel(credentials, order).absent)
 
 
-def test_what_is_open_is_voided_and_what_has_settled_stays(simulator, credentials):
-    """Cancel tells what the processor's books say afterwards."""
+def test_what_was_approved_stays_unless_it_is_voided(simulator, credentials):
+    """Cancel tells what the processor's books say and undoes no charge; a void releases it as long as it has not settled."""
     order = charge_order()
     ELAVON.charge(credentials, order)
-    assert "canceled" == ELAVON.cancel(credentials, replace(order, sent_at=None)).status
+    assert "approved" == ELAVON.cancel(credentials, replace(order, sent_at=None)).status
+    assert "canceled" == ELAVON.void(credentials, order).status
     settled, _ = _settled(simulator, credentials, charge_order("another"))
-    assert "approved" == ELAVON.cancel(credentials, settled).status
+    assert ["approved"] * 2 == [verb(credentials, settled).status for verb in (ELAVON.cancel, ELAVON.void)]
     assert ["voided", "approved"] == [entry["status"] for entry in simulator.books()]
 
 

@@ -100,6 +100,8 @@ def test_staff_charge_what_was_shown_or_are_told_the_new_balance(world, client):
     admin, path = Browser(world, "ada@practice.example"), _charge_page(world, client, 6000)
     admin.opens(path)
     assert 'name="amount" value="60.00"' in admin.page
+    assert 422 == admin.fills(path, payment_method_id=card_id, amount="60.00").status_code
+    assert "Say why the card is charged" in admin.page
     world.bus.script(Invoicing.pay_invoice, TOO_MUCH)
     answer = admin.fills(path, payment_method_id=card_id, reason="Missed the session", amount="129.24")
     assert 422 == answer.status_code

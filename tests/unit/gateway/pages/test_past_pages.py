@@ -51,7 +51,7 @@ def test_a_refused_button_leads_back_with_the_reason(admin, kind, verb, call, re
     answer = admin.fills(f"/{kind}/{its_id}/{verb}", at=where, from_page=where)
     assert (303, where) == (answer.status_code, answer.location)
     admin.opens(where)
-    assert words in admin.page and f'class="notice {look}" role="status"' in admin.page
+    assert words in admin.page and f'class="notice {look}" role="{"alert" if look == "failed" else "status"}"' in admin.page
 
 
 def test_the_buttons_name_the_page_they_stand_on(client):
@@ -82,7 +82,7 @@ def test_what_the_processor_said_has_its_own_look(admin, status, look):
     where = f"/invoices/{payment['invoice_id']}"
     admin.fills(f"/payments/{payment['id']}/check", at=where, from_page=where)
     admin.opens(where)
-    assert f'class="notice {look}" role="status"' in admin.page
+    assert f'class="notice {look}" role="{"alert" if look == "failed" else "status"}"' in admin.page
 
 
 @pytest.mark.parametrize(
@@ -96,4 +96,4 @@ def test_a_refund_that_did_not_go_through_is_not_green(admin, statuses, look):
     admin.world.bus.script(Invoicing.refund_invoice, {"data": refunds})
     admin.fills(f"/invoices/{invoice_id}/refund", amount="10.00")
     admin.opens(f"/invoices/{invoice_id}")
-    assert f'class="notice {look}" role="status"' in admin.page
+    assert f'class="notice {look}" role="{"alert" if look == "failed" else "status"}"' in admin.page
