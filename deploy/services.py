@@ -30,19 +30,23 @@ def serve_service(settings: Settings, service: str) -> None:
     stopping = eventlet.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: eventlet.spawn_after(0, lambda: stopping.ready() or stopping.send()))
-    runner.start()
-    eventlet.spawn(_watch, runner, stopping)
+    starting = eventlet.spawn(runner.start)
+    eventlet.spawn(_watch, runner, starting, stopping)
     eventlet.spawn(beat, runner.listening, eventlet.sleep)
     died = stopping.wait()
-    runner.stop()
+    if starting.dead:
+        runner.stop()
+    else:  # it still waits for the broker: nothing is in hand
+        starting.kill()
     if died:
         raise SystemExit("a part of the service has died; the supervisor starts it again")
 
 
-def _watch(runner: Any, stopping: eventlet.Event) -> None:
-    """A container that ends by itself ends the process: half a service is worse than none."""
+def _watch(runner: Any, starting: Any, stopping: eventlet.Event) -> None:
+    """A container that can't start or ends by itself ends the process: half a service is worse than none."""
     died = True
     try:
+        starting.wait()
         runner.wait()
     finally:
         if not stopping.ready():

@@ -122,11 +122,14 @@ class AnsweringConsumer(RpcConsumer):
         except (TypeError, ValueError) as trouble:
             fault = internal_error(log_mishap(_log, "writing a reply", trouble))
             text = wire.to_wire({"result": {"fault": fault.to_wire(), "replayed": False}, "error": None})
+        reply_to = message.properties.get("reply_to")
         try:
+            if not isinstance(reply_to, str):
+                raise ValueError("nobody waits for it")
             self.replies.send(
                 text,
-                exchange=exchange_of_reply(message.properties["reply_to"]),
-                routing_key=message.properties["reply_to"],
+                exchange=exchange_of_reply(reply_to),
+                routing_key=reply_to,
                 correlation_id=message.properties.get("correlation_id"),
                 persistent=False,
                 expiration=max(1.0, seconds_left),

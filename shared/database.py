@@ -182,6 +182,10 @@ def driver_url(url: str) -> URL:
     return parsed
 
 
+# A server that has gone without a word is noticed by these: nothing acknowledged for ten seconds, or no sign of life for 45.
+_LINE = {"tcp_user_timeout": 10_000, "keepalives_idle": 30, "keepalives_interval": 5, "keepalives_count": 3}
+
+
 def _postgres_engine(url: URL, pool_size: int) -> Engine:
     engine = create_engine(
         url,
@@ -191,7 +195,7 @@ def _postgres_engine(url: URL, pool_size: int) -> Engine:
         pool_recycle=1800,
         pool_use_lifo=True,
         hide_parameters=True,
-        connect_args={"options": _PROMISES, "connect_timeout": 5, "keepalives_idle": 30, "application_name": "clientbilling"},
+        connect_args={"options": _PROMISES, "connect_timeout": 5, "application_name": "clientbilling", **_LINE},
     )
     event.listen(engine, "begin", _say_whose)
     return engine

@@ -187,12 +187,16 @@ class Relay(DependencyProvider):
                 self.bell.clear()
 
     def _recall(self) -> None:
-        """The embedded broker forgets with its process: claim again what may not have been heard. Inboxes bear it."""
-        since = self.clock.now() - REPUBLISHED
+        """The embedded broker forgets with its process: claim again what may not have been heard. Inboxes bear it.
+
+        That is what went out in the last hour of the process before, however long ago it ended.
+        """
         with self.database.transaction() as session:
             session.execute(update(_outbox).where(_outbox.c.published_at.is_(None)).values(claimed_until=None))
-            recent = update(_outbox).where(_outbox.c.published_at > since)
-            session.execute(recent.values(published_at=None, claimed_until=None))
+            newest = session.scalar(select(_outbox.c.published_at).order_by(_outbox.c.published_at.desc().nulls_last()).limit(1))
+            if newest is not None:
+                recent = update(_outbox).where(_outbox.c.published_at > newest - REPUBLISHED)
+                session.execute(recent.values(published_at=None, claimed_until=None))
 
     def relay_once(self) -> bool:
         """Publish one batch; whether anything went out. Where the broker is away the rest waits a second, no try counted."""

@@ -151,9 +151,11 @@ class Delivery(Base):
             self.due_at = now + PAUSES[self.tries - 1] / time_scale
 
     def send_again(self, now: datetime) -> None:
-        """Begin anew, as an admin asked; raises Conflict for what was sent already."""
+        """Begin anew, as an admin asked; raises Conflict for what was sent already. What is just being sent is left to that."""
         if self.status == SENT:
             raise Conflict("already_sent", "This was sent already.")
+        if self.status == WAITING and self.claimed_until is not None and self.claimed_until > now:
+            return
         self.status, self.tries, self.due_at = WAITING, 0, now
 
 

@@ -34,11 +34,14 @@ def deliver(gateway: Any, practice_id: str, subject_ids: list[str]) -> None:
 
 @acting_for_all()
 def run_due(gateway: Any) -> int:
-    """Give what is due of everybody; how many were taken. Run by a timer."""
-    now = gateway.clock.now()
+    """Give what is due of everybody; how many were taken. Run by a timer.
+
+    A service that does not answer is asked once in a run: what others wait for is not kept back by it.
+    """
     with storage.reading(gateway.database) as s:
-        due = storage.due_calls(s, now)
-    return sum(_claimed(gateway, one, now) and _give(gateway, one) for one in due)
+        due = storage.due_calls(s, gateway.clock.now())
+    silent: set[str] = set()
+    return sum(_claimed(gateway, one) and one.service not in silent and _give(gateway, one, silent) for one in due)
 
 
 @acting_for_all()
@@ -48,19 +51,22 @@ def forget_old(gateway: Any) -> None:
         storage.forget_old(s, gateway.clock.now())
 
 
-def _claimed(gateway: Any, due: DueCall, now: datetime) -> bool:
+def _claimed(gateway: Any, due: DueCall) -> bool:
     """Whether this timer may try it: of several processes' timers one does, and waits longer each time."""
     with gateway.database.transaction() as s:
-        return storage.claim(s, due, _next(due, now))
+        return storage.claim(s, due, _next(due, gateway.clock.now()))
 
 
-def _give(gateway: Any, due: DueCall) -> bool:
-    """Whether the service took it. Given twice is harmless: copies have versions, letters ids."""
+def _give(gateway: Any, due: DueCall, silent: set[str] | None = None) -> bool:
+    """Whether the service took it; one that did not answer is noted as `silent`. Given twice is harmless: copies have versions,
+    letters ids."""
     call = getattr(_CONTRACTS[due.service], due.call)
     try:
         gateway.ask(call, json.loads(due.body), Caller.system(due.practice_id))
     except Fault as fault:
         log.warning("%s.%s is still due (%s), try %d", due.service, due.call, fault.code, due.tries + 1)
+        if silent is not None and isinstance(fault, Unavailable):
+            silent.add(due.service)
         return False
     with gateway.database.transaction() as s:
         storage.done(s, due)

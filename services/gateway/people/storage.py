@@ -193,8 +193,8 @@ def links_since(s: Session, kind: str, subject_id: str, since: datetime) -> int:
 
 
 def due_calls(s: Session, now: datetime, most: int = 50) -> list[DueCall]:
-    """What is due now, oldest first, of all practices: the timer's list."""
-    return list(s.scalars(select(DueCall).where(DueCall.next_at <= now).order_by(DueCall.id).limit(most)))
+    """What is due now, the longest due first, of all practices: the timer's list."""
+    return list(s.scalars(select(DueCall).where(DueCall.next_at <= now).order_by(DueCall.next_at, DueCall.id).limit(most)))
 
 
 def due_calls_of(s: Session, practice_id: str, subject_ids: list[str]) -> list[DueCall]:

@@ -127,7 +127,9 @@ def _plain_problems():
     except smtplib.SMTPRecipientsRefused as refused:
         code = next(iter(refused.recipients.values()))[0]
         raise NotDelivered(f"The mail server refused this address ({code}).", for_good=_permanent(code)) from None
-    except (smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as refused:
+    except smtplib.SMTPSenderRefused as refused:  # it is we who are refused, and so would every other mail be
+        raise NotDelivered(f"The mail server refuses our address ({refused.smtp_code}).", nobody_there=True) from None
+    except smtplib.SMTPDataError as refused:
         code = refused.smtp_code
         raise NotDelivered(f"The mail server refused this mail ({code}).", for_good=_permanent(code)) from None
     except smtplib.SMTPNotSupportedError:

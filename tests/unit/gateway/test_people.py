@@ -128,6 +128,21 @@ def test_a_slow_timer_does_not_forget_another_call_that_has_its_number_by_now(wo
         assert {call.id for call in slow} & {call.id for call in fresh}, "no number was given again, so this shows nothing"
 
 
+def test_a_service_that_is_silent_keeps_no_letter_of_others_waiting(world):
+    """Sixty copies are due at one that doesn't answer: it is asked once in a run, and a letter that is due since then goes out."""
+    admin = world.admin()
+    world.bus.script(Tax.put_client, Unreachable())
+    for number in range(60):
+        admin.must("POST", "/clients", 503, json={**CLEO, "email": f"c{number}@home.example"})
+    world.later(minutes=1)
+    world.visitor().must("POST", "/password-resets", 202, json={"email": "ada@practice.example"})
+    before = len(world.bus.made(Tax.put_client))
+    for _ in range(6):
+        run_due(world.gateway)
+    assert "password_reset" in [one["kind"] for one in world.bus.letters]
+    assert 6 >= len(world.bus.made(Tax.put_client)) - before
+
+
 def _due(world) -> list:
     with acting_for_all(), storage.reading(world.gateway.database) as session:
         return storage.due_calls(session, world.clock.now() + timedelta(days=1))

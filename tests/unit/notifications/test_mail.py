@@ -88,6 +88,37 @@ def test_pauses_grow_then_it_is_parked_and_an_admin_sends_it_again(room, server)
         room.resend(parked.id)
 
 
+def test_sent_again_while_it_is_just_being_sent_it_arrives_once(room, server, monkeypatch):
+    """An admin presses the button while the mail server is talking: that try counts, and no other follows."""
+    room.everybody().hear("invoice_sent")
+    waiting = room.deliveries().data[0]
+    really = server.handle_RCPT
+
+    async def meanwhile(*given):
+        room.resend(waiting.id)
+        return await really(*given)
+
+    monkeypatch.setattr(server, "handle_RCPT", meanwhile)
+    assert 1 == room.send_due()
+    assert 0 == room.after(minutes=3).send_due()
+    assert 1 == len(server.received) and "sent" == room.deliveries().data[0].status
+
+
+def test_a_server_that_does_not_take_our_own_address_parks_nothing(room, server, monkeypatch):
+    """A 5xx about the sender is about every mail: they wait until somebody has mended the setting."""
+
+    async def refuse(*_given):
+        return "553 sender not allowed"
+
+    monkeypatch.setattr(server, "handle_MAIL", refuse, raising=False)
+    room.everybody().hear("invoice_sent")
+    assert 0 == room.send_due()
+    stuck = room.deliveries().data[0]
+    assert ("waiting", "The mail server refuses our address (553).") == (stuck.status, stuck.problem)
+    monkeypatch.undo()
+    assert 1 == room.after(minutes=1).send_due()
+
+
 @pytest.mark.parametrize("refusal", ["refuse_address", "refuse_mail"])
 def test_a_permanent_refusal_is_parked_at_once(room, server, refusal):
     """A 5xx for the address or the mail is not tried again; the problem names the code, never the address."""
