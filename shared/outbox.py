@@ -129,11 +129,12 @@ def forget_old_news(database: Database, now: datetime, relays: bool = True) -> N
                 _outbox.c.id < earliest_id("evt", now - PUBLISHED_KEPT), _outbox.c.published_at.is_not(None)
             )
             session.execute(delete(_outbox).where(_outbox.c.id.in_(old.order_by(_outbox.c.id).limit(AT_ONCE))))
-        ours, longest = _inbox.c.event_id.startswith("evt_", autoescape=True), now - HEARD_KEPT
-        heard = select(_inbox.c.event_id).where(
-            or_(and_(ours, _inbox.c.event_id < earliest_id("evt", longest)), and_(~ours, _inbox.c.heard_at < longest))
-        )
-        session.execute(delete(_inbox).where(_inbox.c.event_id.in_(heard.order_by(_inbox.c.event_id).limit(AT_ONCE))))
+        named, longest = _inbox.c.event_id, now - HEARD_KEPT
+        ours = and_(named >= "evt_", named < earliest_id("evt", longest))  # a range of the primary key, as are the others
+        others = and_(or_(named < "evt", named >= "evu"), _inbox.c.heard_at < longest)
+        for past in (ours, others):
+            heard = select(named).where(past).order_by(named).limit(AT_ONCE)
+            session.execute(delete(_inbox).where(named.in_(heard)))
 
 
 class Relay(DependencyProvider):

@@ -113,7 +113,7 @@ def _draw(invoice_id: str, form: Form) -> Response:
     found = invoices.read_invoice(g.asker, invoice_id).data
     live = live_payment(found)
     if not live and "pay" not in found["allowed_actions"]:
-        paid = found["status"] in ("paid", "refunded", "partially_refunded")
+        paid = found["status"] in ("paid", "refunded", "partially_refunded") and not found["amount_forgiven"]
         return go(f"/invoices/{invoice_id}", "This invoice is paid. Nothing more is owed." if paid else "")
     last = found["payments"][-1] if found["payments"] else None
     entry, action = None if live else card_entry(), way_on(live)

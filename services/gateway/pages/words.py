@@ -62,7 +62,7 @@ CARD_EXPIRY = {
 }
 FINDING = {
     "refund_failed": Status("Refund failed afterwards", "failed", "alert"),
-    "late_money": Status("Could not be given back", "failed", "alert"),
+    "late_money": Status("Not given back", "failed", "alert"),
     "orphan": Status("Unknown here", "overdue", "alert"),
     "missing": Status("Not in the processor's list", "overdue", "alert"),
     "amount": Status("Another amount there", "overdue", "alert"),

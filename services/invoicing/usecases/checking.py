@@ -103,9 +103,9 @@ def _sweep_payment(caller: Caller, payment_id: str, storage: Storage, bus: Any, 
 def _sweep_refund(caller: Caller, refund_id: str, storage: Storage, bus: Any, clock: Any, pace: Pace) -> None:
     with storage.reading() as tx:
         refund = tx.refund(caller, refund_id)
-        new = refund.of_credit and refund.status == "pending"
+        to_begin = refunding.is_to_begin(tx, refund)
         order = refunding.order_of(refund)
-    if new:  # nobody has asked for it yet; asking twice is once
+    if to_begin:  # nobody has asked for it yet; asking twice is once
         outcome = _asked(bus, Processors.refund, order, caller)
     else:
         outcome = _asked(bus, Processors.read_refund, {"refund_id": refund_id}, caller)

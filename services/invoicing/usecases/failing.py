@@ -44,16 +44,27 @@ def take_back(tx: Tx, invoice: Invoice, payment: Payment, refund: Refund, now: d
 
 
 def give_back_again(tx: Tx, invoice: Invoice, failed: Refund, now: datetime, pace: Pace) -> None:
-    """Late money whose return did not happen: a new one after a pause, as the old one's id is closed.
+    """Late money whose return certainly did not happen: a new one after a pause, as the old one's id is closed.
 
-    Where the processor said no, and after the last pause, a person is told; the money is the client's credit until then.
+    Where the processor or a person said no, where it is only believed that nothing was sent, and after the last pause, a
+    person is told; the money is the client's credit until then.
     """
+    if is_back(tx, failed):
+        return
     tries = sum(row.of_credit and row.payment_id == failed.payment_id for row in tx.refunds_of(invoice))
-    may_pass = (failed.failure or {}).get("code") in (None, *PASSES)
+    failure = failed.failure or {}
+    may_pass = failure.get("code") in PASSES and failure.get("processor_code") != "absent"
     if not may_pass or tries > len(pace.returns):
         tx.add(_finding("late_money", failed, now))
         return
     tx.add(late_money_back(invoice, failed.payment_id, failed.amount, now, now + pace.returns[tries - 1]))
+
+
+def is_back(tx: Tx, refund: Refund) -> bool:
+    """Whether the late money that `refund` is to return has been returned by another one."""
+    invoice = tx.invoice(Caller.system(refund.practice_id), refund.invoice_id)
+    returns = [row for row in tx.refunds_of(invoice) if row.of_credit and row.payment_id == refund.payment_id]
+    return any(row.status == "succeeded" and row.id != refund.id for row in returns)
 
 
 def late_money_back(invoice: Invoice, payment_id: str, amount: int, now: datetime, at: datetime) -> Refund:

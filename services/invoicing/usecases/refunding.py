@@ -110,6 +110,11 @@ def _remember_begun(tx: Tx, invoice: Invoice, caller: Caller, refund: Refund, no
     tx.remember(invoice, caller, now, "refund", f"{text}: {refund.reason}" if refund.reason else text, refund.amount)
 
 
+def is_to_begin(tx: Tx, refund: Refund) -> bool:
+    """Whether it returns late money and may still have to be sent; one whose money is back by another is closed instead."""
+    return refund.of_credit and refund.status == "pending" and not failing.is_back(tx, refund)
+
+
 def order_of(refund: Refund) -> dict:
     return {"refund_id": refund.id, "payment_id": refund.payment_id, "amount": refund.amount, "currency": refund.currency}
 
@@ -265,7 +270,7 @@ def read_refund(caller: Caller, request: Record, storage: Storage) -> dict:
 
 
 def check_refund(caller: Caller, request: Record, storage: Storage, bus: Any, clock: Any, pace: Pace) -> Told:
-    """Ask the processor now how a refund stands; a settled one is simply shown."""
+    """Ask the processor now how a refund stands; a settled one is simply shown, a return of late money that waits is begun."""
     return _ask_about(caller, request.refund_id, Processors.check_refund, storage, bus, clock, pace)
 
 
@@ -284,10 +289,15 @@ def cancel_refund(caller: Caller, request: Record, storage: Storage, bus: Any, c
 def _ask_about(caller: Caller, refund_id: str, call: Call, storage: Storage, bus: Any, clock: Any, pace: Pace) -> Told:
     caller.must_be(ADMIN, PROVIDER)
     with storage.reading() as tx:
-        settled = tx.refund(caller, refund_id).is_settled
+        refund = tx.refund(caller, refund_id)
         if told := tx.told_before(caller):
             return told
-    outcome = None if settled else bus.ask(call, {"refund_id": refund_id}, caller.with_key(None)).data
+        settled, body = refund.is_settled, {"refund_id": refund_id}
+        if call is Processors.check_refund and is_to_begin(tx, refund):
+            call, body = Processors.refund, order_of(refund)
+    outcome = None if settled else bus.ask(call, body, caller.with_key(None)).data
+    if outcome is not None and call is Processors.cancel_refund and FROM_OUTCOME[outcome.status] == "failed":
+        outcome = Record({**outcome, "failure": None})  # a person's wish, and nothing that may pass
     with storage.transaction() as tx:
         now = clock.now()
         if outcome is not None:

@@ -20,8 +20,8 @@ WAITING = "We are asking the processor again and again; nothing needs to be done
 LOOK = "The processor can't tell by itself. Look for this reference in the processor's own pages, then say here what you saw."
 FOUND = {
     "refund_failed": "This refund failed after it had succeeded: the money is back at the practice. Ask the client how to return it.",
-    "late_money": "Money came after the invoice could take it, and it could not be given back. It is the client's credit: use it for "
-    "another invoice, or pay it out.",
+    "late_money": "Money came after the invoice could take it, and it was not given back. Look for this refund in the processor's own "
+    "pages; if it is not there, the money is the client's credit: use it for another invoice, or pay it out.",
     "orphan": "The processor lists a charge with a reference of ours that is not known here. Look at it in the processor's own pages.",
     "missing": "This is settled here, but the processor's own list does not show it. Look for the reference in the processor's own pages.",
     "amount": "The processor's own list shows another amount than was asked for. Compare it in the processor's own pages.",

@@ -16,6 +16,7 @@ from shared.database import Json, Moment
 from shared.ids import base32
 
 ON_FILE = "on_file"  # how the card of a charge was entered, besides the ways of an account
+ABSENT = "absent"  # the code of a refund that no look-up found in all that time
 
 CREATED, PREPARED, SENDING = "created", "prepared", "sending"
 SUCCEEDED, DECLINED, NOT_SENT, CANCELED, TOMBSTONE = "succeeded", "declined", "not_sent", "canceled", "tombstone"
@@ -200,6 +201,8 @@ class Attempt(Base):
             gone = {"status": NOT_SENT, "failure_code": "processor_unavailable", "settled_at": now}
             if self.on_page:  # the payer went away
                 gone |= {"status": CANCELED, "failure_code": None}
+            if self.kind == orders.REFUND:  # believed, and not proved: an empty list of refunds proves nothing anywhere
+                gone["processor_code"] = ABSENT
             return {**changes, **gone, "next_look_up_at": None}
         if self.status == UNKNOWN and looks >= len(LOOK_UPS):
             return {**changes, "status": REVIEW, "next_look_up_at": None}

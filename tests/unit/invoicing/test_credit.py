@@ -68,10 +68,10 @@ def test_late_money_whose_return_failed_can_be_used(practice, house):
     assert [] == practice.proof()
 
 
-def returned(house, practice, invoice, status, code=None):
-    """Say how the newest return of late money ended."""
-    room, refund = house.services["invoicing"], practice.read(invoice)["refunds"][-1]
-    failure = {"code": code, "message": "No.", "processor_code": None} if code else None
+def returned(house, practice, invoice, status, code=None, said=None, which=-1):
+    """Say how a return of late money ended, the newest unless another is named."""
+    room, refund = house.services["invoicing"], practice.read(invoice)["refunds"][which]
+    failure = {"code": code, "message": "No.", "processor_code": said} if code else None
     with room.storage.transaction() as tx:
         word = Record(refund_id=refund["id"], status=status, failure=failure)
         refunding.settle(tx, word, practice.id, house.clock.now(), room.pace)
@@ -104,6 +104,46 @@ def test_late_money_that_never_goes_back_is_told_to_a_person(practice, house):
         item[name] for name in ("kind", "status", "invoice_id", "amount")
     )
     assert [] == practice.proof()
+
+
+def test_late_money_that_was_given_back_after_all_is_not_given_back_again(practice, house):
+    """The first return is found while the second one waits: that one is closed, and nothing more goes out."""
+    invoice = late_money(practice, house)
+    returned(house, practice, invoice, "not_sent", "processor_unavailable")
+    returned(house, practice, invoice, "succeeded", which=0)
+    house.after(61)
+    assert ["succeeded", "failed"] == [refund["status"] for refund in practice.read(invoice)["refunds"]]
+    house.after(7 * 86400)
+    assert 2 == len(practice.read(invoice)["refunds"]) and 0 == credit(practice)
+    assert [] == practice.do(Invoicing.list_work)["data"] and [] == practice.proof()
+
+
+def test_a_return_that_is_only_believed_not_sent_goes_to_a_person(practice, house):
+    """No look-up found it, which proves nothing: it is not begun anew."""
+    invoice = late_money(practice, house)
+    returned(house, practice, invoice, "not_sent", "processor_unavailable", said="absent")
+    assert ["failed"] == [refund["status"] for refund in practice.read(invoice)["refunds"]]
+    assert ["late_money"] == [item["status"] for item in practice.do(Invoicing.list_work)["data"]]
+
+
+def test_asking_about_a_return_that_waits_begins_it(practice, house):
+    """A person's question uses up no try: the money goes back now."""
+    invoice = late_money(practice, house)
+    returned(house, practice, invoice, "not_sent", "processor_unavailable")
+    waiting = practice.read(invoice)["refunds"][-1]
+    assert "succeeded" == practice.do(Invoicing.check_refund, refund_id=waiting["id"])["status"]
+    assert 0 == credit(practice) and [] == practice.proof()
+
+
+def test_a_return_that_a_person_gives_up_is_not_begun_anew(practice, house):
+    """The credit is the client's then, and the work list says so."""
+    invoice = late_money(practice, house)
+    returned(house, practice, invoice, "not_sent", "processor_unavailable")
+    waiting = practice.read(invoice)["refunds"][-1]
+    assert "failed" == practice.do(Invoicing.cancel_refund, refund_id=waiting["id"])["status"]
+    house.after(7 * 86400)
+    assert 2 == len(practice.read(invoice)["refunds"]) and 12924 == credit(practice)
+    assert ["late_money"] == [item["status"] for item in practice.do(Invoicing.list_work)["data"]] and [] == practice.proof()
 
 
 def test_late_money_is_on_the_work_list_until_it_is_back(practice, house):
