@@ -152,7 +152,18 @@ def answer_kept_anew() -> Any:
     return _patched((Tx, "keep_first", now))
 
 
+def woken_looks_count() -> Any:
+    """A look-up that a delivery woke counts towards absence like one whose time has come."""
+
+    def brought_forward(session: Any, rows: list[Attempt], now: Any) -> None:
+        for row in rows:
+            if row.status not in attempts.IN_FLIGHT:
+                storage.move(session, row, {"next_look_up_at": now})
+
+    return _patched((storage, "wake", brought_forward))
+
+
 CONTROLS: tuple[Callable[[], Any], ...] = (
     attempt_after_the_call, unknown_is_sent_again, unknown_counts_as_failed, no_tombstone, no_live_payment_lock, no_inbox, no_expiry,
-    no_keys, news_marked_unconfirmed, nobody_looks_up, no_tenancy, answer_kept_anew,
+    no_keys, news_marked_unconfirmed, nobody_looks_up, no_tenancy, answer_kept_anew, woken_looks_count,
 )  # fmt: skip

@@ -80,6 +80,7 @@ class House:
     """One practice of the beginning."""
 
     mark: str
+    kind: str = "sandbox"  # of its accounts
     id: str = ""
     admin: Someone = field(default_factory=Someone)
     provider: Someone = field(default_factory=Someone)
@@ -205,9 +206,9 @@ class People:
         return reply.data
 
 
-def settle_down(run: Run) -> list[House]:
-    """Two practices as people make them: admin, provider, two clients, two sandbox accounts, tax, the service on."""
-    houses = [House("east"), House("west")]
+def settle_down(run: Run, kinds: tuple[str, str] = ("sandbox", "sandbox")) -> list[House]:
+    """Two practices as people make them: admin, provider, two clients, two accounts of a kind, tax, the service on."""
+    houses = [House("east", kinds[0]), House("west", kinds[1])]
     people = People(run)
     failed: list[BaseException] = []
 
@@ -236,7 +237,7 @@ def _found(people: People, house: House) -> None:
     people.must(admin, "PATCH", "/practice", {"partial_payments": True})
     people.must(admin, "PUT", "/alert-preferences", {"email": False})
     for name in ("Main", "Second"):
-        made = people.must(admin, "POST", "/processors", {"description": name, "type": "sandbox", "credentials": {}})
+        made = people.must(admin, "POST", "/processors", {"description": name, "type": house.kind, "credentials": {}})
         house.processors.append(made["id"])
     people.must(admin, "PUT", "/tax/settings", {"requirement": "flat", "name": "Sales tax", "rate": "0.0725"})
     email = f"pat@{mark}.example"

@@ -21,6 +21,7 @@ from services.processors.model import LOOK_UPS, Account
 from services.processors.usecases.comparing import LAG
 from tests.simulation.chances import Chances
 from tests.simulation.judge import judge
+from tests.simulation.lagging import KIND, Lagging, send_deliveries
 from tests.simulation.people import House, People, settle_down
 from tests.simulation.stories import STORIES, Told
 from tests.simulation.world import SELDOM, Run, World
@@ -46,6 +47,7 @@ KINDS = (
     "interleavings",
     "charges",
     "refunds",
+    "webhooks",
 )
 
 
@@ -61,15 +63,17 @@ class Verdict:
 
 
 @cache
-def ground() -> tuple[World, list[House]]:
-    """The world and its two practices, made once in a process."""
+def ground(lags: bool = True) -> tuple[World, list[House]]:
+    """The world and its two practices, made once in a process; the second one's processor `lags` behind, unless it is told not to."""
     memory = Path("/dev/shm")
     folder = Path(mkdtemp(prefix="simulation-", dir=memory if memory.is_dir() else None))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     world = World(folder)
+    if lags:
+        world.processors.room.adapters[KIND] = Lagging(world.bank)  # type: ignore[arg-type]
     run = world.begin(0, Chances.none())
     with run.in_charge():
-        houses = settle_down(run)
+        houses = settle_down(run, ("sandbox", KIND if lags else "sandbox"))
     world.keep()
     return world, houses
 
@@ -114,6 +118,7 @@ def _play(run: Run, people: People, houses: list[House]) -> None:
         begins = scheduler.random.uniform(0, BEGIN_WITHIN)
         name, work = story.__name__, lambda story=story, told=told: story(told)
         scheduler.after(begins, lambda name=name, work=work: scheduler.spawn(run.processes["people"], name, work) and None)
+    send_deliveries(run, houses, scheduler.now + timedelta(seconds=TROUBLE))
     run.start_timers()
     run.pass_by(BEGIN_WITHIN)
     run.pass_by(TROUBLE - BEGIN_WITHIN, lambda: not run.processes["people"].tasks)

@@ -40,7 +40,7 @@ class Billing(RuleBasedStateMachine):
         super().__init__()
         self.ending = ExitStack()
         self.ending.enter_context(quietly())
-        self.world, self.houses = ground()
+        self.world, self.houses = ground(lags=False)
         self.run = self.world.begin(0, Chances.none())
         self.ending.enter_context(self.run.in_charge())
         self.people = People(self.run, self.houses)

@@ -23,6 +23,7 @@ from services.gateway.app import create_app
 from services.gateway.people import delivering
 from services.gateway.people.passwords import Passwords
 from services.processors import sandbox_books
+from services.processors.adapters.sandbox import Sandbox
 from shared import answering, asking, caller, ids, killpoints
 from shared.clock import SetClock
 from shared.database import Database
@@ -182,9 +183,13 @@ class Run:
         for relay in world.relays.values():
             relay.sender.network = self.network  # type: ignore[attr-defined]
         world.bank.scheduler = self.scheduler
-        world.processors.room.adapters["sandbox"].sleep = self.scheduler.sleep
+        for adapter in self._sandboxes():
+            adapter.sleep = self.scheduler.sleep
         inside = [database._inside for database in world.databases.values()]
         self.scheduler.inside = lambda: any(inside)
+
+    def _sandboxes(self) -> list[Sandbox]:
+        return [one for one in self.world.processors.room.adapters.values() if isinstance(one, Sandbox)]
 
     def start_timers(self) -> None:
         """The timers and relays of every process take their turns from now on, until `stop_timers`."""
