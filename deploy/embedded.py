@@ -10,7 +10,7 @@ import eventlet
 import eventlet.wsgi
 
 from deploy.databases import migrate_one
-from deploy.services import DOORS, door
+from deploy.services import DOORS, door, watch
 from shared.answering import run_containers
 from shared.keys import SERVICES, write_keys
 from shared.settings import LOOPBACK, Settings, WrongSetting
@@ -38,12 +38,14 @@ def serve(settings: Settings, host: str, port: int, demo: bool) -> None:
     app, delivering = _gateway(settings)
     server = eventlet.spawn(eventlet.wsgi.server, listener, app, log_output=False, debug=False)
     _greet(settings, sign_ins)
-    _wait_for_the_end()
+    died = _wait_for_the_end(runner)
     print("\n  Stopping ...", file=sys.stderr)
     server.kill()
     delivering.stop()
     runner.stop()
     held.close()
+    if died:
+        raise SystemExit("a part of the system has died; start it again, the data is where it was")
 
 
 def _hold(settings: Settings) -> IO[str]:
@@ -80,8 +82,10 @@ def _greet(settings: Settings, sign_ins: list[tuple[str, str, str]]) -> None:
     print("\n  Ctrl-C stops it; the data stays in " + str(settings.data) + "\n", flush=True)
 
 
-def _wait_for_the_end() -> None:
+def _wait_for_the_end(runner: Any) -> bool:
+    """Until somebody ends it, or a service dies: whether one did."""
     ended = eventlet.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: eventlet.spawn_after(0, lambda: ended.ready() or ended.send()))
-    ended.wait()
+        signal.signal(number, lambda *_: eventlet.spawn_after(0, lambda: ended.ready() or ended.send(False)))
+    eventlet.spawn(watch, runner, ended)
+    return bool(ended.wait())

@@ -31,7 +31,7 @@ def serve_service(settings: Settings, service: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: eventlet.spawn_after(0, lambda: stopping.ready() or stopping.send()))
     starting = eventlet.spawn(runner.start)
-    eventlet.spawn(_watch, runner, starting, stopping)
+    eventlet.spawn(watch, runner, stopping, starting)
     eventlet.spawn(beat, runner.listening, eventlet.sleep)
     died = stopping.wait()
     if starting.dead:
@@ -42,12 +42,12 @@ def serve_service(settings: Settings, service: str) -> None:
         raise SystemExit("a part of the service has died; the supervisor starts it again")
 
 
-def _watch(runner: Any, starting: Any, stopping: eventlet.Event) -> None:
+def watch(runner: Any, stopping: eventlet.Event, starting: Any = None) -> None:
     """A container that can't start or ends by itself ends the process: half a service is worse than none."""
-    died = True
     try:
-        starting.wait()
+        if starting is not None:
+            starting.wait()
         runner.wait()
     finally:
         if not stopping.ready():
-            stopping.send(died)
+            stopping.send(True)

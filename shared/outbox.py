@@ -45,7 +45,7 @@ from shared.ids import earliest_id, new_id
 from shared.killpoints import reach
 from shared.mishap import log_mishap
 from shared.queues import events_exchange
-from shared.sending import FULL, Sender
+from shared.sending import FORBIDDEN, FULL, Sender
 from shared.tenancy import acting_for_all
 
 __all__ = ["Relay", "emit", "forget_old_news", "heard_before", "hears", "inbox_table", "outbox_table"]
@@ -211,10 +211,10 @@ class Relay(DependencyProvider):
                 else:
                     refused.append((row, "nobody_listens"))
             except Unavailable as trouble:
-                if trouble.code != FULL:
+                if trouble.code not in (FULL, FORBIDDEN):
                     _log.warning("the outbox of %s waits for the broker", self.contract.service)
                     break
-                refused.append((row, FULL))
+                refused.append((row, trouble.code))
         if rows:
             reach("outbox.before_mark")
             self._mark(published, refused, rows[len(published) + len(refused) :])

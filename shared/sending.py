@@ -5,7 +5,7 @@ import logging
 import threading
 from typing import Any
 
-from amqp.exceptions import MessageNacked
+from amqp.exceptions import ChannelError, MessageNacked
 from kombu import Connection, Exchange, Producer, Queue
 
 from shared import embedded, wire
@@ -13,7 +13,8 @@ from shared.faults import Unavailable
 from shared.queues import find_or_make
 
 CONNECT_SECONDS, SEND_SECONDS = 2, 5
-FULL = "queue_full"  # the fault's code where the broker is well but a queue would not take it
+# The fault's code where the broker is well, but a queue would not take this message, or we may not send it there.
+FULL, FORBIDDEN = "queue_full", "forbidden_by_broker"
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +47,8 @@ class Sender:
         """Publish `text`; False where it was `mandatory` and no queue would take it (known with confirms only).
 
         Raises Unavailable when the broker can't be reached, after one try on a fresh connection (whether the message
-        had arrived all the same is then not known), and Unavailable("queue_full") when a queue refused it.
+        had arrived all the same is then not known), Unavailable("queue_full") when a queue refused it, and
+        Unavailable("forbidden_by_broker") when the broker did, whom we had reached: others may still be sent.
         """
         details = {
             "routing_key": routing_key,
@@ -73,9 +75,11 @@ class Sender:
             except MessageNacked:
                 raise Unavailable(FULL) from None
             except Exception as trouble:
+                reached = self._producer is not None
                 self._drop()
                 _log.warning("%s can't be published to (%s)", exchange or "a queue", type(trouble).__name__)
-                raise Unavailable("broker_unreachable") from trouble
+                forbidden = reached and isinstance(trouble, ChannelError)
+                raise Unavailable(FORBIDDEN if forbidden else "broker_unreachable") from trouble
 
     def _send(self, text: str, declare: tuple, details: dict) -> bool:
         try:
