@@ -9,8 +9,16 @@ from shared.keys import KeyRing
 
 ADMIN, PROVIDER, CLIENT, SYSTEM = "admin", "provider", "client", "system"
 STAFF = (ADMIN, PROVIDER)
-# Which services may sign a call in whose name: the gateway for people, invoicing for what it passes on or does by itself.
-_MAY_SPEAK = ("gateway", "invoicing")
+# What services but the gateway, which speaks for people, may sign a call of in somebody's name: invoicing passes on what it was asked.
+MAY_ASK = {
+    "invoicing": {
+        "tax": ("quote",),
+        "processors": (
+            "charge", "read_charge", "check_charge", "cancel_charge", "settle_charge",
+            "refund", "read_refund", "check_refund", "cancel_refund", "settle_refund",
+        ),
+    },
+}  # fmt: skip
 _KEEPS_NAMES = ("invoicing",)  # whose timelines say who did it; nobody else is told the name
 
 
@@ -72,10 +80,14 @@ class Caller:
         )
 
 
+def _may_ask(issuer: str, audience: str, method: str) -> bool:
+    return issuer == "gateway" or method in MAY_ASK.get(issuer, {}).get(audience, ())
+
+
 def read_caller(keys: KeyRing, token: str, audience: str, method: str) -> Caller:
     """The caller of a signed call; raises Forbidden where it is forged, for another method, or expired."""
     claims = keys.verify(token)
-    if claims.get("aud") != audience or claims.get("sub") != method or claims["iss"] not in _MAY_SPEAK:
+    if claims.get("aud") != audience or claims.get("sub") != method or not _may_ask(claims["iss"], audience, method):
         raise Forbidden("forged_caller", "The call was signed for something else.")
     if claims["exp"] < time.time():
         raise Forbidden("caller_expired", "The call was signed too long ago.")

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from shared.caller import Caller, IdempotencyKey, read_caller
+from deploy.rabbitmq.rights import ASKS
+from shared.caller import MAY_ASK, Caller, IdempotencyKey, read_caller
 from shared.faults import Forbidden, Unavailable
 from shared.keys import KeyRing, make_keys, to_text, write_keys
 from shared.settings import Settings, WrongSetting
@@ -37,6 +38,7 @@ def test_a_name_goes_only_where_timelines_are_kept(rings):
         ("gateway", "invoicing", "void_invoice", 5),
         ("gateway", "invoicing", "pay_invoice", -1),
         ("notifications", "invoicing", "pay_invoice", 5),
+        ("invoicing", "invoicing", "pay_invoice", 5),
     ],
 )
 def test_a_call_signed_for_something_else_is_refused(rings, signer, audience, method, seconds):
@@ -44,6 +46,23 @@ def test_a_call_signed_for_something_else_is_refused(rings, signer, audience, me
     token = Caller("prc_1", "admin").token(rings[signer], audience, method, time.time() + seconds)
     with pytest.raises(Forbidden):
         read_caller(rings["invoicing"], token, "invoicing", "pay_invoice")
+
+
+@pytest.mark.parametrize(("service", "method", "may"), [("tax", "quote", True), ("processors", "change_processor", False)])
+def test_invoicing_speaks_in_peoples_names_for_what_it_passes_on_only(rings, service, method, may):
+    """It asks for quotes and for money to move; as an admin who changes the practice's account it is not believed."""
+    token = Caller("prc_1", "admin").token(rings["invoicing"], service, method, time.time() + 5)
+    if may:
+        assert "admin" == read_caller(rings[service], token, service, method).role
+    else:
+        with pytest.raises(Forbidden):
+            read_caller(rings[service], token, service, method)
+
+
+def test_what_invoicing_may_sign_is_what_the_broker_lets_it_ask():
+    """Both locks have one key."""
+    told = {(call.service, call.name) for call in ASKS["invoicing"]}
+    assert told == {(service, name) for service, names in MAY_ASK["invoicing"].items() for name in names}
 
 
 def test_an_altered_or_foreign_token_is_refused(rings):
