@@ -8,7 +8,7 @@ PORT ?= 8000
 SEEDS ?= 1..500
 
 .DEFAULT_GOAL := help
-.PHONY: help run lint check test test-all simulate faults demo bench format lock clean
+.PHONY: help run lint check test test-all simulate faults demo bench bench-smoke format lock clean
 
 help: ## what can be asked for
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ simulate: $(VENV)/.dev ## all five services under one seeded scheduler; a range 
 
 bench: $(VENV)/.dev ## measure requests a second, as ratios to the system's own floors in the same run
 	@$(BIN)/python -W ignore -m tests.bench.bench
+
+bench-smoke: $(VENV)/.dev ## the same, a second for each figure: whether it measures at all
+	@$(BIN)/python -W ignore -m tests.bench.bench --seconds 1
 
 format: $(VENV)/.dev ## put the code into its form
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .

@@ -13,9 +13,11 @@ from shared.contract import Call
 from shared.contracts.invoicing import Invoicing
 from shared.contracts.notifications import Notifications
 from shared.contracts.tax import Tax
+from shared.faults import LimitReached
 from shared.ids import new_id
 
 FIRST_BY_REQUEST = timedelta(seconds=10)  # the request itself tries first; only then does the timer
+LETTERS_AN_HOUR = 5  # of one kind to one person
 LASTS = {"invitation": timedelta(days=7), "confirmation": timedelta(days=3), "reset": timedelta(hours=1)}
 _PATHS = {"invitation": "invitations", "confirmation": "confirmations", "reset": "password-resets"}
 
@@ -64,6 +66,18 @@ def _tell_member(s: Session, keys: Any, place: Colleague | Client, roles: list[s
         "active": place.active,
     }
     _due(s, Notifications.put_member, place.practice_id, place.id, place.version, copy, now)
+
+
+def may_write(s: Session, kind: str, subject_id: str, now: datetime) -> bool:
+    """Whether one more letter of this kind may go to the same subject now: nobody's mailbox is filled from here."""
+    return storage.links_since(s, kind, subject_id, now - timedelta(hours=1)) < LETTERS_AN_HOUR
+
+
+def invitations_must_be_few(s: Session, subject_id: str, now: datetime) -> None:
+    """Raises LimitReached where enough invitations went to the same person within the hour."""
+    if not may_write(s, "invitation", subject_id, now):
+        words = "Five invitations went there within the hour, and the newest one works. Wait an hour before you send another."
+        raise LimitReached("too_many_letters", words, retry_after=3600)
 
 
 def write_letter(

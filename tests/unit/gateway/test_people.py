@@ -128,6 +128,21 @@ def test_a_slow_timer_does_not_forget_another_call_that_has_its_number_by_now(wo
         assert {call.id for call in slow} & {call.id for call in fresh}, "no number was given again, so this shows nothing"
 
 
+def test_nobodys_mailbox_is_filled_with_invitations(world):
+    """Five in an hour to one person, then 429 says when; an hour later another goes out. Others are not kept back."""
+    admin = world.admin()
+    made = admin.must("POST", "/clients", 201, json=CLEO)
+    other = admin.must("POST", "/colleagues", 201, json={"name": "Pia", "email": "pia@practice.example", "roles": ["provider"]})
+    path = f"/clients/{made['id']}/invitations"
+    for _ in range(4):
+        admin.must("POST", path, 202)
+    refused = admin.must("POST", path, 429)
+    assert ("too_many_letters", 3600) == (refused["code"], refused["retry_after"])
+    admin.must("POST", f"/colleagues/{other['id']}/invitations", 202)
+    world.later(minutes=61)
+    admin.signs_in("ada@practice.example").must("POST", path, 202)
+
+
 def test_a_service_that_is_silent_keeps_no_letter_of_others_waiting(world):
     """Sixty copies are due at one that doesn't answer: it is asked once in a run, and a letter that is due since then goes out."""
     admin = world.admin()

@@ -8,7 +8,7 @@ from services.gateway.asker import Answer, told
 from services.gateway.people import storage
 from services.gateway.people.effects import take_effect
 from services.gateway.people.model import Client
-from services.gateway.people.telling import tell_client, write_letter
+from services.gateway.people.telling import invitations_must_be_few, tell_client, write_letter
 from services.gateway.people.usecases.colleagues import check_providers
 from services.gateway.people.words import ClientChange, ClientFilter, ClientRead, NewClient
 from services.gateway.reading import query
@@ -154,6 +154,7 @@ def invite_again(asker: Any, client_id: str) -> Answer:
         place = storage.client(s, asker.practice_id, client_id, listed_with(asker))
         if place.status != "invited":
             raise Conflict("not_invited", "This invitation was accepted already, or the client is deactivated.")
+        invitations_must_be_few(s, place.id, now)
         _invite(s, asker, place, now)
         return _said(s, place)
 

@@ -6,7 +6,7 @@ from services.gateway.asker import Answer, told
 from services.gateway.people import storage
 from services.gateway.people.effects import take_effect
 from services.gateway.people.model import Colleague
-from services.gateway.people.telling import tell_colleague, write_letter
+from services.gateway.people.telling import invitations_must_be_few, tell_colleague, write_letter
 from services.gateway.people.words import ColleagueChange, ColleagueFilter, ColleagueRead, NewColleague
 from services.gateway.reading import query
 from shared.contract import read
@@ -47,6 +47,7 @@ def invite_again(asker: Any, colleague_id: str) -> Answer:
         place = storage.colleague(s, asker.practice_id, colleague_id)
         if place.status != "invited":
             raise Conflict("not_invited", "This invitation was accepted already, or the colleague is deactivated.")
+        invitations_must_be_few(s, place.id, now)
         _invite(s, asker, place, now)
         return place
 

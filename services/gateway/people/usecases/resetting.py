@@ -1,6 +1,5 @@
 """New passwords: by the person themselves, or by a link in a mail. Whether an address is known is never told."""
 
-from datetime import timedelta
 from typing import Any
 
 from services.gateway.asker import Answer
@@ -10,7 +9,7 @@ from services.gateway.people.effects import ANYONE, take_effect
 from services.gateway.people.model import Link, idempotency
 from services.gateway.people.passwords import must_be_good
 from services.gateway.people.secrets import hashed
-from services.gateway.people.telling import write_letter
+from services.gateway.people.telling import may_write, write_letter
 from services.gateway.people.usecases.signing_in import prove_password
 from services.gateway.people.words import NewPassword, PasswordChange, ResetRequest
 from shared.caller import Caller, IdempotencyKey
@@ -19,8 +18,6 @@ from shared.faults import Invalid, NotFound, invalid
 from shared.fields import Nothing
 from shared.idempotency import known
 from shared.tenancy import acting_for_all
-
-_LETTERS_AN_HOUR = 5
 
 
 @acting_for_all()
@@ -31,7 +28,7 @@ def begin(gateway: Any, body: dict, caller: Caller | None = None) -> Answer:
     def work(s: Any, now: Any) -> dict:
         person = storage.person_by_email(s, email)
         memberships = storage.memberships(s, person.id) if person else []
-        if person and memberships and storage.links_since(s, "reset", person.id, now - timedelta(hours=1)) < _LETTERS_AN_HOUR:
+        if person and memberships and may_write(s, "reset", person.id, now):
             practice_id = memberships[0]["practice_id"]
             write_letter(s, gateway, "reset", "password_reset", person.email, practice_id, person.id, now, at_once=True)
         return {}
