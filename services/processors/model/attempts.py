@@ -38,6 +38,7 @@ LOOK_UPS = (
 PAYER_LOOK_UPS = (timedelta(seconds=30), timedelta(minutes=5))  # while the payer is at the bank's page
 PAGE_LOOK_UPS = (timedelta(seconds=20), timedelta(seconds=40), timedelta(minutes=1))  # while the payer is at the processor's page
 PAYER_HAS = timedelta(minutes=30)  # to answer the bank
+WOKEN_EVERY, WOKEN_FOR = timedelta(hours=1), timedelta(days=30)  # after it was made
 SETTLES_EVERY = timedelta(hours=1)  # a refund that waits for settlement is tried again; batches close once a day
 SETTLES_WITHIN = timedelta(days=10)  # after this a person is asked
 
@@ -148,6 +149,13 @@ class Attempt(Base):
         if self.status in OPEN and target == UNKNOWN:
             return self._after_a_miss(outcome, now, pace)
         return {**self._learned(outcome), **self._standing(target, outcome, now, pace)}
+
+    def woken_again(self, outcome: Outcome, now: datetime, pace: Pace) -> datetime | None:
+        """When a look that somebody woke is made once more, because the processor was silent: what is open has its own schedule."""
+        silent = outcome.status == orders.NOT_KNOWN and not outcome.absent
+        has_none = self.is_settled or self.status == REVIEW
+        over = now >= self.created_at + WOKEN_FOR / pace.scale
+        return pace.later(now, WOKEN_EVERY) if silent and has_none and not over else None
 
     @property
     def is_settled(self) -> bool:

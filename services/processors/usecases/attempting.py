@@ -121,7 +121,8 @@ def settle(
             credentials_are_refused(session, room, current, now)
         changes = current.after(outcome, now, pace(room, current), scheduled=scheduled)
         if row.woken_at is not None and current.woken_at == row.woken_at:
-            changes = {**changes, "woken_at": None}  # it has just been looked at; what woke it since then still counts
+            # It has just been looked at; what woke it since then still counts.
+            changes = {**changes, "woken_at": current.woken_again(outcome, now, pace(room, current))}
         if changes:
             tell_change(session, current, changes, now)
         reach(f"{points}.before_commit")

@@ -107,14 +107,24 @@ def test_deliveries_about_others_do_not_bring_the_horizon_nearer(listening, monk
 
 
 def test_what_is_in_review_stays_there_until_something_is_found(listening, monkeypatch):
-    """A delivery has it looked at once more, and no schedule begins anew."""
-    monkeypatch.setattr(listening.room.adapters["sandbox"], "find", lambda credentials, order: Outcome(NOT_KNOWN))
+    """A delivery has it looked at once more, and no schedule begins anew; where nobody answers, again an hour later, for a month."""
+    says = [Outcome(NOT_KNOWN), Outcome(NOT_KNOWN, absent=True)]
+    monkeypatch.setattr(listening.room.adapters["sandbox"], "find", lambda credentials, order: says[0])
     said = listening.charge(ANSWER_LOST)
     listening.stand(said.payment_id, status="review", next_look_up_at=None)
     deliver(listening, told("e1"), GENUINE)
     listening.after(0)
     row = listening.row(said.payment_id)
+    assert ("review", None, timedelta(hours=1)) == (row.status, row.next_look_up_at, row.woken_at - listening.room.clock.now())
+    says.pop(0)
+    listening.after(3600)
+    row = listening.row(said.payment_id)
     assert ("review", None, None) == (row.status, row.next_look_up_at, row.woken_at)
+    says[0] = Outcome(NOT_KNOWN)
+    listening.room.clock.at += timedelta(days=30)
+    deliver(listening, told("e2"), GENUINE)
+    listening.after(0)
+    assert listening.row(said.payment_id).woken_at is None
 
 
 def test_a_settled_failure_that_has_happened_after_all_is_found(listening, monkeypatch):
