@@ -37,6 +37,9 @@ def test_an_invitation_that_no_longer_works_says_what_to_do_and_never_why(world)
     late = Browser(world)
     late.opens(path)
     assert only == words(late)
+    inside = Browser(world, "ada@practice.example")
+    inside.opens(path)
+    assert "If you accepted it already, sign in" in inside.page and ">Go to your account</a>" in inside.page
 
 
 def test_a_confirmation_that_no_longer_works_draws_no_button(world):
