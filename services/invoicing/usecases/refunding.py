@@ -292,11 +292,11 @@ def _ask_about(caller: Caller, refund_id: str, call: Call, storage: Storage, bus
         refund = tx.refund(caller, refund_id)
         if told := tx.told_before(caller):
             return told
-        settled, body = refund.is_settled, {"refund_id": refund_id}
+        settled, of_credit, body = refund.is_settled, refund.of_credit, {"refund_id": refund_id}
         if call is Processors.check_refund and is_to_begin(tx, refund):
             call, body = Processors.refund, order_of(refund)
     outcome = None if settled else bus.ask(call, body, caller.with_key(None)).data
-    if outcome is not None and call is Processors.cancel_refund and FROM_OUTCOME[outcome.status] == "failed":
+    if outcome is not None and of_credit and call is Processors.cancel_refund:
         outcome = Record({**outcome, "failure": None})  # a person's wish, and nothing that may pass
     with storage.transaction() as tx:
         now = clock.now()

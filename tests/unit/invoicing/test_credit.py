@@ -5,7 +5,7 @@ from sqlalchemy import event
 
 from services.invoicing.usecases import refunding
 from shared.contracts.invoicing import Invoicing
-from shared.faults import Conflict, Invalid
+from shared.faults import Conflict, Invalid, Unanswered
 from shared.fields import Record
 from shared.ids import new_id
 from tests.unit.invoicing.test_unknown import LOST, lost, settle
@@ -133,6 +133,17 @@ def test_asking_about_a_return_that_waits_begins_it(practice, house):
     waiting = practice.read(invoice)["refunds"][-1]
     assert "succeeded" == practice.do(Invoicing.check_refund, refund_id=waiting["id"])["status"]
     assert 0 == credit(practice) and [] == practice.proof()
+
+
+def test_a_refund_that_is_given_up_keeps_the_processors_reason(practice, house):
+    """What the look found stays told: only a return of late money has none, because nothing of it is to pass."""
+    invoice = practice.invoice()
+    practice.pay(invoice)
+    house.meddle["refund"] = lambda really: (_ for _ in ()).throw(Unanswered("deadline_passed"))
+    refund = practice.refund(invoice, 1000)
+    house.meddle.clear()
+    given_up = practice.do(Invoicing.cancel_refund, refund_id=refund["id"])
+    assert ("failed", "processor_unavailable") == (given_up["status"], given_up["failure"]["code"])
 
 
 def test_a_return_that_a_person_gives_up_is_not_begun_anew(practice, house):
