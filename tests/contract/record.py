@@ -149,7 +149,7 @@ def _by_hand(house: Recorder, practice: Practice) -> None:
     refund = practice.refund(invoice, 100)
     adapter.refund = lambda credentials, order: Outcome("not_settled")
     waiting = practice.refund(invoice, 200)
-    for _ in range(12):
+    for _ in range(30):
         house.after(86400)
     word = {"outcome": "happened", "reason": "Seen in its own pages"}
     house.ask(Processors.read_evidence, {"ids": [payment["id"], refund["id"]]}, ada)
@@ -161,6 +161,7 @@ def _by_hand(house: Recorder, practice: Practice) -> None:
     account = house.ask(Processors.list_processors, {}, ada).data["data"][0]
     delivery = {"processor_id": account["id"], "type": "sandbox", "body": "e30=", "headers": {}}
     house.ask(Processors.receive_webhook, delivery, Caller.system(""))
+    house.ask(Processors.open_payments, {"processor_id": account["id"]}, ada)
     adapter.list_between = lambda *given: [Listed("0" * 20, "charge", 500, "USD", house.clock.now(), "approved")]
     house.tick("processors", "compare_due")
     house.deliver()
