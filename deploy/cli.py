@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 import warnings
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
@@ -164,6 +165,40 @@ def verify_ledger() -> None:
         click.echo(line)
     if problems:
         raise click.ClickException(f"the books do not agree: {problems} finding(s)")
+
+
+@main.command()
+@click.option(
+    "--to",
+    "moment",
+    required=True,
+    metavar="MOMENT",
+    help="When the oldest restored backup was made, such as 2026-11-25T02:00:00Z.",
+)
+@acting_for_all()
+def restored(moment: str) -> None:
+    """Say, with everything stopped, that databases were restored from a backup: payments close until the processors' lists agree."""
+    from deploy.restoring import restored, whoever_serves
+
+    chosen, when = settings(), _past(moment)
+    if serving := whoever_serves(chosen):
+        raise click.ClickException(f"{serving}: stop every service first, or it charges by records that are being mended")
+    for line in restored(chosen, when):
+        click.echo(line)
+    click.echo("Start the services now. Each account's page says when its payments open again.")
+
+
+def _past(text: str) -> datetime:
+    """The moment that `text` names, which has to say its offset and to be over."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise click.BadParameter("write it as 2026-11-25T02:00:00Z, or with another offset in place of Z", param_hint="--to")
+    if moment > datetime.now(UTC):
+        raise click.BadParameter("that is still to come", param_hint="--to")
+    return moment.astimezone(UTC)
 
 
 @main.command("sandbox-books")

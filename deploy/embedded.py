@@ -1,15 +1,15 @@
 """Everything in one process: four services on the embedded broker, the gateway on eventlet's server, SQLite under one folder."""
 
-import fcntl
 import logging
 import signal
 import sys
-from typing import IO, Any
+from typing import Any
 
 import eventlet
 import eventlet.wsgi
 
 from deploy.databases import migrate_one
+from deploy.holding import hold
 from deploy.services import DOORS, door, watch
 from shared.answering import run_containers
 from shared.keys import SERVICES, write_keys
@@ -24,7 +24,7 @@ def serve(settings: Settings, host: str, port: int, demo: bool) -> None:
     if settings.development and host not in LOOPBACK:
         log.warning("development mode is reachable from other machines, because --host says so: use it with invented data only")
     settings.data.mkdir(parents=True, exist_ok=True)
-    held = _hold(settings)
+    held = hold(settings.data)
     write_keys(settings.keys_folder)
     for service in SERVICES:
         migrate_one(settings, service)
@@ -46,18 +46,6 @@ def serve(settings: Settings, host: str, port: int, demo: bool) -> None:
     held.close()
     if died:
         raise SystemExit("a part of the system has died; start it again, the data is where it was")
-
-
-def _hold(settings: Settings) -> IO[str]:
-    """This data folder is ours until the file is closed: the embedded broker can't be shared by two processes."""
-    held = open(settings.data / "held", "w")  # noqa: SIM115  # stays open as long as we serve
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise WrongSetting(
-            f"{settings.data} is served by another process already. Stop that one, or name another folder: --data"
-        ) from None
-    return held
 
 
 def _gateway(settings: Settings) -> tuple[Any, Any]:

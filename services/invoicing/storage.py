@@ -262,6 +262,10 @@ class Tx:
         wanted = select(Finding).where(Finding.practice_id == practice_id, Finding.closed_at.is_(None))
         return self.session.scalars(wanted.order_by(Finding.created_at).limit(200)).all()
 
+    def findings(self, practice_id: str, kind: str) -> Sequence[Finding]:
+        """What was found of one kind, closed or not."""
+        return self.session.scalars(select(Finding).where(Finding.practice_id == practice_id, Finding.kind == kind)).all()
+
     def about_finding(self, finding: Finding) -> tuple[Payment | None, Invoice | None]:
         """The payment that a finding names, with its invoice."""
         payment = self.payment_by_id(finding.practice_id, finding.payment_id) if finding.payment_id else None

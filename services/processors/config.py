@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from services.processors.adapters.base import Adapter
 from services.processors.adapters.register import build_adapters
+from services.processors.model import LISTS_LAG, PAGES_LAST
 from services.processors.sandbox_books import SandboxBooks
 from shared.clock import SystemClock
 from shared.database import Database
@@ -25,6 +27,16 @@ class Room:
     clock: Any
     books: SandboxBooks
     time_scale: float = 1.0
+
+    @property
+    def lists_lag(self) -> timedelta:
+        """How old something must be to be in a processor's own list, where that decides what opens again."""
+        return LISTS_LAG / self.time_scale
+
+    @property
+    def all_listed_after(self) -> timedelta:
+        """So long after an account was closed everything is listed that was begun before, paid on a page to its last minute too."""
+        return (LISTS_LAG + PAGES_LAST) / self.time_scale
 
     def close(self) -> None:
         self.books.close()

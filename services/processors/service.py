@@ -58,6 +58,10 @@ class ProcessorsService:
     def activate_processor(self, caller, request):
         return accounts.activate_processor(caller, request, self.room)
 
+    @answers(Processors.open_payments)
+    def open_payments(self, caller, request):
+        return accounts.open_payments(caller, request, self.room)
+
     @answers(Processors.read_card_entry)
     def read_card_entry(self, caller, request):
         return accounts.read_card_entry(caller, self.room)

@@ -87,7 +87,12 @@ class ProcessorId(Words):
 
 
 class Processor(Words):
-    """A practice's account at a processor; never a credential, only a hint such as `sk_test_…4242`."""
+    """A practice's account at a processor; never a credential, only a hint such as `sk_test_…4242`.
+
+    `closed_at`: since then nothing is charged or given back, because our records were restored to `restored_to`; `is_read`: the
+    processor's own list has been read since. An account with `restored_to` waits for that, and for an admin where it did not agree or
+    can't be had: with `can_open` it can be opened now.
+    """
 
     id = Id(required=True)
     description = Text(required=True)
@@ -102,6 +107,10 @@ class Processor(Words):
     checked_at = Moment(allow_none=True)
     compared_at = Moment(allow_none=True)
     differences = Whole(allow_none=True)
+    closed_at = Moment(allow_none=True)
+    restored_to = Moment(allow_none=True)
+    is_read = Flag(load_default=True)
+    can_open = Flag(load_default=False)
     webhook_path = Text(allow_none=True)
     created_at = Moment(required=True)
 
@@ -115,10 +124,12 @@ class CardEntry(Words):
     """What the pay page must draw: whether cards can be taken now, how, and by which kind of account.
 
     `form` is what the processor's own form on our page needs (`kind`, `script`, public values); `page`: whether the payer can
-    be sent to the processor's own page; `sources` is what the page's content security policy must allow, by directive.
+    be sent to the processor's own page; `sources` is what the page's content security policy must allow, by directive;
+    `closed`: not available because our records were restored and are being compared.
     """
 
     available = Flag(required=True)
+    closed = Flag(allow_none=True)
     processor_id = Text(allow_none=True)
     type = Text(allow_none=True)
     title = Text(allow_none=True)
@@ -286,7 +297,7 @@ class DifferenceNews(Words):
     """Where the processor's own list and ours don't agree and only a person can say why; `amount` is theirs, in minor units."""
 
     processor_id = Id(required=True)
-    kind = Choice("orphan", "missing", "amount", "undone", required=True)
+    kind = Choice("orphan", "orphan_refund", "missing", "amount", "undone", required=True)
     reference = Text(required=True)
     payment_id = Text(allow_none=True)
     refund_id = Text(allow_none=True)
@@ -360,6 +371,7 @@ class Processors(Contract):
     remove_processor = Call(takes=ProcessorId, gives=Done)
     check_processor = Call(takes=ProcessorId, gives=Processor, within=20)
     activate_processor = Call(takes=ProcessorId, gives=Processor)
+    open_payments = Call(takes=ProcessorId, gives=Processor)
     read_card_entry = Call(gives=CardEntry)
     read_sealing_key = Call(gives=SealingKey, within=3)
     read_failover = Call(gives=Failover)

@@ -65,6 +65,12 @@ def activate_processor(asker: Any, processor_id: str) -> Any:
     return processors.activate_processor(asker, processor_id)
 
 
+@door.post("/processors/{processor_id}/open", ADMIN, gives=Processor, faults=(409,))
+def open_payments(asker: Any, processor_id: str) -> Any:
+    """Open payments of an account (a removed one, too) after a restore, once what its processor's list shows is dealt with."""
+    return processors.open_payments(asker, processor_id)
+
+
 @door.get("/failover", ADMIN, gives=Failover)
 def read_failover(asker: Any) -> Any:
     """Whether another account takes a payment that the active one certainly could not, and the table that decides."""

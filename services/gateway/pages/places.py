@@ -23,6 +23,7 @@ STANDS_ON = {
     "replace_credentials": "processor",
     "check_processor": "processor",
     "activate_processor": "processor",
+    "open_payments": "processor",
     "close_finding": "worklist",
     "resend_delivery": "worklist",
     "check_payment": "front_door",

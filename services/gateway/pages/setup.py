@@ -147,6 +147,20 @@ def activate_processor(processor_id: str) -> Response:
     return pressed(act, f"/billing/setup/processors/{processor_id}")
 
 
+@pages.post("/billing/setup/processors/<processor_id>/open")
+@role("admin")
+def open_payments(processor_id: str) -> Response:
+    where = f"/billing/setup/processors/{processor_id}"
+
+    def act(form: Form) -> Response:
+        found = processors.open_payments(keyed(form), processor_id).data
+        if found["closed_at"]:
+            return go(where, "This account is done. Payments open when your other accounts are, too.", "waiting")
+        return go(where, "Payments are open again.")
+
+    return pressed(act, where)
+
+
 @pages.route("/billing/setup/processors/<processor_id>/remove", methods=["GET", "POST"])
 @role("admin")
 def remove_processor(processor_id: str) -> Response:

@@ -64,8 +64,10 @@ FINDING = {
     "refund_failed": Status("Refund failed afterwards", "failed", "alert"),
     "late_money": Status("Not given back", "failed", "alert"),
     "orphan": Status("Unknown here", "overdue", "alert"),
+    "orphan_refund": Status("A refund unknown here", "overdue", "alert"),
     "missing": Status("Not in the processor's list", "overdue", "alert"),
     "amount": Status("Another amount there", "overdue", "alert"),
+    "unbooked": Status("Not in these books", "overdue", "alert"),
     "undone": Status("Voided at the processor", "overdue", "alert"),
 }
 MEMBER = {

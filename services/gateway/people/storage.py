@@ -1,6 +1,6 @@
 """The only selects of the gateway's database; what belongs to a practice is always asked for with the practice first."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -126,6 +126,11 @@ def provider_ids(s: Session, practice_id: str, client_ids: list[str]) -> dict[st
     for row in s.scalars(rows.order_by(Listing.position, Listing.colleague_id)):
         found[row.client_id].append(row.colleague_id)
     return found
+
+
+def everybody(s: Session) -> tuple[Sequence[Practice], Sequence[Colleague], Sequence[Client]]:
+    """Every practice, colleague and client there is (for operators' commands)."""
+    return s.scalars(select(Practice)).all(), s.scalars(select(Colleague)).all(), s.scalars(select(Client)).all()
 
 
 def list_with(s: Session, practice_id: str, client_id: str, colleague_ids: list[str]) -> None:

@@ -17,6 +17,7 @@ from shared.faults import LimitReached
 from shared.ids import new_id
 
 FIRST_BY_REQUEST = timedelta(seconds=10)  # the request itself tries first; only then does the timer
+NEWER_BY = 1000  # versions: more than were told between a backup and its restore
 LETTERS_AN_HOUR = 5  # of one kind to one person
 LASTS = {"invitation": timedelta(days=7), "confirmation": timedelta(days=3), "reset": timedelta(hours=1)}
 _PATHS = {"invitation": "invitations", "confirmation": "confirmations", "reset": "password-resets"}
@@ -54,6 +55,21 @@ def tell_client(s: Session, keys: Any, place: Client, provider_ids: list[str], n
     exempt = {"version": place.version, "client_id": place.id, "tax_exempt": place.tax_exempt}
     _due(s, Tax.put_client, place.practice_id, place.id, place.version, exempt, now)
     _tell_member(s, keys, place, ["client"], now)
+
+
+def tell_everybody(s: Session, keys: Any, now: datetime) -> int:
+    """Copies of all practices and people, newer than any that was told before; how many. After a restore of whichever service."""
+    practices, colleagues, clients = storage.everybody(s)
+    for practice in practices:
+        practice.version += NEWER_BY
+        tell_practice(s, practice, now)
+    for colleague in colleagues:
+        colleague.version += NEWER_BY
+        tell_colleague(s, keys, colleague, now)
+    for client in clients:
+        client.version += NEWER_BY
+        tell_client(s, keys, client, storage.provider_ids(s, client.practice_id, [client.id])[client.id], now)
+    return len(practices) + len(colleagues) + len(clients)
 
 
 def _tell_member(s: Session, keys: Any, place: Colleague | Client, roles: list[str], now: datetime) -> None:

@@ -71,6 +71,10 @@ def activate_processor(asker: Asker, processor_id: str) -> Answer:
     return asker.ask(Processors.activate_processor, _named(processor_id))
 
 
+def open_payments(asker: Asker, processor_id: str) -> Answer:
+    return asker.ask(Processors.open_payments, _named(processor_id))
+
+
 def read_card_entry(asker: Asker) -> Answer:
     """What the pay page draws: `{available, processor_id, type, title, card_entry, test_cards}`."""
     return asker.ask(Processors.read_card_entry)

@@ -26,8 +26,8 @@ FROM_OUTCOME = {
     "pending": "pending", "unknown": "unknown", "review": "review",
 }  # fmt: skip
 NOT_THE_PAYERS_FAULT = ("processor_credentials_refused", "processor_unavailable", "invalid_request", "unknown")
-# processors' words for a page that shows what is so no longer, and for a practice that takes no cards (yet, or any more)
-OUT_OF_DATE = ("card_entry", "card_not_on_file", "no_processor")
+# processors' words for a page that shows what is so no longer, and for a practice that takes no cards (yet, or for now)
+OUT_OF_DATE = ("card_entry", "card_not_on_file", "no_processor", "payments_closed")
 NOT_CHARGED = "The card was not charged: the payment did not reach the processor. You can try again."
 
 

@@ -23,8 +23,13 @@ FOUND = {
     "late_money": "Money came after the invoice could take it, and it was not given back. Look for this refund in the processor's own "
     "pages; if it is not there, the money is the client's credit: use it for another invoice, or pay it out.",
     "orphan": "The processor lists a charge with a reference of ours that is not known here. Look at it in the processor's own pages.",
+    "orphan_refund": "The processor lists a refund with a reference of ours that is not known here: that money is back with the client. "
+    "Don't give it back a second time; look at it in the processor's own pages.",
     "missing": "This is settled here, but the processor's own list does not show it. Look for the reference in the processor's own pages.",
     "amount": "The processor's own list shows another amount than was asked for. Compare it in the processor's own pages.",
+    "unbooked": "A payment or refund that these books lost when they were restored from a backup, and that could not be entered again: "
+    "its invoice is lost or a draft, or can't take it. Look for the reference in the processor's own pages; if money moved, make the "
+    "invoice again and record it there, or give it back.",
     "undone": "This payment is settled here, but the processor shows it as voided, and not by a refund of ours.",
 }
 

@@ -73,6 +73,7 @@ class AuthorizeNet(Adapter):
     name, title = "authorize_net", "Authorize.net"
     card_entry = ("hosted_page", "hosted_fields", "direct")
     takes_tokens = True
+    listed_as = "transId"
     saves_cards = True
     cannot = ("refund_unsettled_part", "3d_secure")
     sends_webhooks = True

@@ -2,7 +2,7 @@
 
 import csv
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -134,6 +134,8 @@ class Adapter:
     fields: tuple[Field, ...] = ()
     card_entry: tuple[str, ...] = ("direct",)  # the first is what a new account begins with
     takes_tokens = False  # whether its own form on our page gives a token in place of a card
+    listed_as = "reference"  # the name in `Order.ids` of what a charge's line in its list calls `id`
+    refunds_fail_within: timedelta | None = None  # so long after it had succeeded a refund may fail, and nobody may tell us
     saves_cards = False  # whether it keeps cards on file; `order.means.on_file` then stands for the card in `prepare` and `charge`
     cannot: tuple[str, ...] = ()
     sends_webhooks = False
@@ -214,6 +216,10 @@ class Adapter:
     def list_between(self, credentials: dict, since: datetime, until: datetime) -> list[Listed] | None:
         """The processor's own list of charges and refunds of a span of time, for the comparison with ours; None if it can't be had."""
         raise NotImplementedError
+
+    def ids_of(self, line: Listed, last4: str | None) -> dict:
+        """What `Order.ids` of a charge must hold, by its line in the list: enough to find it and to give it back."""
+        return {"reference": line.reference, self.listed_as: line.id, **({"last4": last4} if last4 else {})}
 
     def read_webhook(self, credentials: dict, body: bytes, headers: dict[str, str], now: datetime) -> Nudge | None:
         """What a delivery asks to look at, None where it concerns no order; header names are lower case, `body` is raw.

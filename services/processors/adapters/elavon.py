@@ -50,6 +50,7 @@ class Elavon(Adapter):
 
     name, title = "elavon", "Elavon"
     card_entry = ("hosted_page", "hosted_fields", "direct")
+    listed_as = "txn"
     saves_cards = True
     read_deadline = READ_DEADLINE
 

@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +16,7 @@ from services.processors.adapters.base import SIMULATOR, Adapter, Field, must_be
 from services.processors.adapters.stripe_reading import from_error, from_intent, from_refund, from_session, reference_in
 from services.processors.adapters.stripe_webhook import read_delivery
 from services.processors.orders import (
+    APPROVED,
     CANCELED,
     CHARGE,
     DECLINED,
@@ -46,6 +47,8 @@ class Stripe(Adapter):
     name, title = "stripe", "Stripe"
     card_entry = ("hosted_page", "hosted_fields", "direct")
     takes_tokens = True
+    listed_as = "intent"
+    refunds_fail_within = timedelta(days=31)  # "up to 30 days" (Stripe, "Refund and cancel payments": failed refunds)
     saves_cards = True
     sends_webhooks = True
     read_deadline = READ_DEADLINE
@@ -184,7 +187,7 @@ class Stripe(Adapter):
             return self._close_page(credentials, order)
         api, intent_id = self._api(credentials), order.ids.get("intent")
         if intent_id is None:
-            return Outcome(CANCELED)  # no intent was kept, so none is ever confirmed
+            return _never_sent(order)  # no intent was kept, so none is ever confirmed
         # No key of ours: it moves no money and may run twice, and Stripe would answer a key that once met a 500 with it for a day.
         _, intent = self._ask(lambda: api.payment_intents.cancel(intent_id), "payment_intent", intent_id)
         if intent is None:
@@ -195,7 +198,7 @@ class Stripe(Adapter):
         """Expire the page; one that can't be expired any more is looked at."""
         api, session_id = self._api(credentials), order.ids.get("session")
         if session_id is None:
-            return Outcome(CANCELED)  # its address was never kept, so nobody has it
+            return _never_sent(order)  # its address was never kept, so nobody has it
         _, session = self._ask(lambda: api.checkout.sessions.expire(session_id, _PAGE_WITH_CARD), "checkout.session", session_id)
         return self._find_page(credentials, order) if session is None else from_session(session, credentials)
 
@@ -223,16 +226,26 @@ class Stripe(Adapter):
         return self._find_page(credentials, order) if order.on_page else self._find_charge(credentials, order)
 
     def _find_page(self, credentials: dict, order: Order) -> Outcome:
-        """By the session that was kept; the payer's address to it never left us without that."""
+        """By the session that was kept; the payer's address to it never left us without that. After a restore, by what was paid on it."""
         api, session_id = self._api(credentials), order.ids.get("session")
         if session_id is None:
-            return Outcome(NOT_KNOWN)
+            return self._paid_on_page(api, order, credentials)
         outcome, session = self._ask(
             lambda: api.checkout.sessions.retrieve(session_id, _PAGE_WITH_CARD), "checkout.session", session_id
         )
         if session is None:
             return Outcome(NOT_KNOWN, refusal=outcome.refusal, processor_code=outcome.processor_code)
         return from_session(session, credentials)
+
+    def _paid_on_page(self, api: Any, order: Order, credentials: dict) -> Outcome:
+        """What the intent of a lost session says where it was paid; nothing else about it is certain."""
+        if "intent" not in order.ids:
+            return Outcome(NOT_KNOWN)
+        _, intent = self._ask(
+            lambda: api.payment_intents.retrieve(order.ids["intent"], _WITH_CARD), "payment_intent", order.ids["intent"]
+        )
+        said = Outcome(NOT_KNOWN) if intent is None else from_intent(intent, credentials)
+        return said if said.status == APPROVED else Outcome(NOT_KNOWN)
 
     def _find_charge(self, credentials: dict, order: Order) -> Outcome:
         """By the id that was kept. An intent that could still be confirmed is cancelled first: only then it is over."""
@@ -300,6 +313,11 @@ class Stripe(Adapter):
         if (kind and getattr(answer, "object", None) != kind) or (its_id is not None and answer.id != its_id):
             return Outcome(NOT_KNOWN, processor_code="exc:garbage_body"), None
         return Outcome(NOT_KNOWN), answer
+
+
+def _never_sent(order: Order) -> Outcome:
+    """Nothing can be done with an order that has no id, unless its id was kept once and lost since."""
+    return Outcome(CANCELED if order.sent_at is None else NOT_KNOWN)
 
 
 def _once(order: Order, verb: str) -> dict:

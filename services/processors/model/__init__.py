@@ -1,13 +1,16 @@
 """Accounts, their credentials and the attempts made with them: mapped classes, states and their rules. No session, no clock."""
 
 from services.processors.model.accounts import (
+    LISTS_LAG,
     OVERLAP,
+    PAGES_LAST,
     READY,
     REFUSED,
     UNCHECKED,
     Account,
     CredentialVersion,
     Failover,
+    Restore,
     SealingKey,
     credentials_place,
     sealing_key_place,
@@ -41,11 +44,11 @@ from services.processors.model.cards import SavedCard, saved_card_place
 from shared.envelopes import Envelopes, mapped
 
 __all__ = [
-    "CANCELED", "CREATED", "DECLINED", "ENVELOPES", "IN_FLIGHT", "LOOK_UPS", "NOTHING_MOVED", "NOT_SENT", "ON_FILE", "OPEN",
-    "OVERLAP", "PENDING", "PREPARED", "READY", "REFUSED", "REQUIRES_ACTION", "REVIEW", "SENDING", "SUCCEEDED", "TOMBSTONE",
-    "TO_SETTLE", "UNCHECKED", "UNKNOWN", "Account", "Attempt", "Base", "CredentialVersion", "Failover", "Pace", "SavedCard",
-    "SealingKey", "Try", "credentials_place", "idempotency", "inbox", "outbox", "reference_of", "saved_card_place",
-    "sealing_key_place",
+    "CANCELED", "CREATED", "DECLINED", "ENVELOPES", "IN_FLIGHT", "LISTS_LAG", "LOOK_UPS", "NOTHING_MOVED", "NOT_SENT", "ON_FILE",
+    "OPEN", "OVERLAP", "PAGES_LAST", "PENDING", "PREPARED", "READY", "REFUSED", "REQUIRES_ACTION", "REVIEW", "SENDING",
+    "SUCCEEDED", "TOMBSTONE", "TO_SETTLE", "UNCHECKED", "UNKNOWN", "Account", "Attempt", "Base", "CredentialVersion", "Failover",
+    "Pace", "Restore", "SavedCard", "SealingKey", "Try", "credentials_place", "idempotency", "inbox", "outbox", "reference_of",
+    "saved_card_place", "sealing_key_place",
 ]  # fmt: skip
 
 ENVELOPES = (

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Boolean, Index, Integer, String, Text, text
+from sqlalchemy import Boolean, Index, Integer, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.processors.model.base import Base
@@ -11,6 +11,8 @@ from services.processors.orders import Means
 from shared.database import Json, Moment
 
 READY, UNCHECKED, REFUSED = "ready", "unchecked", "refused"
+LISTS_LAG = timedelta(minutes=15)  # what is younger may not be in a processor's own list yet
+PAGES_LAST = timedelta(minutes=31)  # so long can be paid on a page of a processor that was opened before
 OVERLAP = timedelta(hours=24)  # so long after it was replaced, what a credential signed or a key sealed still counts
 
 
@@ -47,11 +49,24 @@ class Account(Base):
     compare_at: Mapped[datetime | None] = mapped_column(Moment)
     differences: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     check_at: Mapped[datetime | None] = mapped_column(Moment)  # when its credentials are tried again
+    # After a restore: nothing is charged or given back since `closed_at`; with `restored_to` its list is still to be read from there.
+    closed_at: Mapped[datetime | None] = mapped_column(Moment)
+    restored_to: Mapped[datetime | None] = mapped_column(Moment)
+    opens_by_hand: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())  # something is told to the admins
 
     @property
     def takes_cards(self) -> bool:
         """Whether a payer may be shown a card form for it."""
-        return self.active and self.status != REFUSED
+        return self.active and self.status != REFUSED and self.closed_at is None
+
+    def close(self, restored_to: datetime, now: datetime) -> None:
+        """Close it until its processor's list has been read from `restored_to` on: our records since then are lost."""
+        self.closed_at, self.restored_to = now, min(restored_to, self.restored_to or restored_to)
+        self.compare_at = None
+
+    def is_read(self, compared_at: datetime | None, after: timedelta) -> bool:
+        """Whether a comparison at `compared_at` came so long `after` it was closed that nothing can be missing in the list any more."""
+        return self.closed_at is None or (compared_at is not None and compared_at >= self.closed_at + after)
 
     def takes(self, means: Means, *, has_page: bool, takes_tokens: bool) -> bool:
         """Whether a charge may begin by these means: the way that the admin chose, or the processor's page where it has one."""
@@ -104,6 +119,19 @@ class SealingKey(Base):
 def sealing_key_place(number: int) -> tuple[str, ...]:
     """Where the private half of a sealing key belongs."""
     return ("sealing_keys", "sealed", str(number))
+
+
+class Restore(Base):
+    """That our records were restored to an earlier state. Nothing opens while what is still known is not carried over (`done_at`).
+
+    An account that is added again soon afterwards is read first, too.
+    """
+
+    __tablename__ = "restores"
+
+    said_at: Mapped[datetime] = mapped_column(Moment, primary_key=True)
+    restored_to: Mapped[datetime] = mapped_column(Moment)
+    done_at: Mapped[datetime | None] = mapped_column(Moment)
 
 
 class Failover(Base):

@@ -22,6 +22,7 @@ from shared.told import Told
 
 log = logging.getLogger(__name__)
 
+ADDED_AGAIN = timedelta(days=7)  # after a restore, an account that is added may be one that was lost by it
 KEYS_KEPT = timedelta(hours=48)  # at least the 24 hours that callers are promised
 
 
@@ -50,7 +51,7 @@ def read_card_entry(caller: Caller, room: Room) -> dict:
     with room.database.reading() as session:
         row = storage.active_account(session, practice_of(caller))
         if row is None or not row.takes_cards:
-            return {"available": False}
+            return {"available": False, "closed": bool(row and row.closed_at)}
         lying = kept_credentials(session, row.practice_id, row.id, row.credentials_version)
         row = storage.taken_out(session, row)
     adapter, held = room.adapters[row.type], opened(room, lying)
@@ -95,11 +96,21 @@ def add_processor(caller: Caller, request: Record, room: Room) -> Told:
         )  # fmt: skip
         session.add(account)
         session.add(sealed)
+        _read_first(session, practice_id, now)
         session.flush()
         _first_becomes_active(session, account)
         return _described(account, room)
 
     return once(room, caller, Processors.add_processor, act, status=201)
+
+
+def _read_first(session: Session, practice_id: str, now: datetime) -> None:
+    """Soon after a restore an added account may be one that was lost, with charges: none of the practice's is open before it is read."""
+    if restores := storage.restores_since(session, now - ADDED_AGAIN):
+        session.flush()
+        storage.hold_accounts(session, practice_id)
+        for account in storage.accounts(session, practice_id):
+            account.close(min(restore.restored_to for restore in restores), restores[0].said_at)
 
 
 def change_processor(caller: Caller, request: Record, room: Room) -> dict:
@@ -190,7 +201,39 @@ def remove_processor(caller: Caller, request: Record, room: Room) -> dict:
             account.active, account.hidden_at = False, room.clock.now()
         else:
             storage.delete_account(session, practice_id, account.id)
+        session.flush()
+        storage.open_read(session, practice_id)  # it may have been the last to wait for
     return {}
+
+
+def open_payments(caller: Caller, request: Record, room: Room) -> Told:
+    """An admin's word that what a closed account's list shows is dealt with; the practice opens when no other one waits.
+
+    Also of a removed account, and of one whose list can't be had. Raises Conflict `not_compared_yet` while the list can't be complete.
+    """
+    practice_id = _admin(caller)
+
+    def act(session: Session) -> dict:
+        storage.hold_accounts(session, practice_id)
+        account = storage.lost_account(session, practice_id, request.processor_id)
+        if account.restored_to is not None and not _can_open(account, room):
+            raise Conflict(
+                "not_compared_yet",
+                "What was begun before the restore may not be in the processor's own list yet. The account's page says when it is.",
+                allowed_actions=[],
+            )
+        if account.restored_to is not None:
+            log.info("payments of account %s are opened by %s", account.id, caller.member_id)
+            storage.note_read(session, account)
+            session.refresh(account)
+        return _described(account, room)
+
+    return once(room, caller, Processors.open_payments, act)
+
+
+def _can_open(account: Account, room: Room) -> bool:
+    """Whether everything that was begun before it was closed must be in its list by now."""
+    return account.is_read(room.clock.now(), room.all_listed_after)
 
 
 def _admin(caller: Caller) -> str:
@@ -279,6 +322,10 @@ def _described(account: Account, room: Room) -> dict:
         "checked_at": account.checked_at,
         "compared_at": account.compared_at,
         "differences": account.differences,
+        "closed_at": account.closed_at,
+        "restored_to": account.restored_to,
+        "is_read": account.is_read(account.compared_at, room.all_listed_after),
+        "can_open": account.restored_to is not None and _can_open(account, room),
         "webhook_path": f"/webhooks/{account.type}/{account.id}" if adapter.sends_webhooks else None,
         "created_at": account.created_at,
     }

@@ -27,12 +27,13 @@ from services.processors.model import (
 from services.processors.orders import APPROVED, CANCELED, CHARGE, DECLINED, NOT_KNOWN, REFUND, Means, Order, Outcome
 from shared.caller import Caller
 from shared.contracts.processors import Processors
-from shared.faults import Forbidden
+from shared.faults import Conflict, Forbidden
 from shared.killpoints import reach
 from shared.outbox import emit
 
 log = logging.getLogger(__name__)
 
+CLOSED = "payments_closed"
 LEASE_BEYOND = timedelta(seconds=10)  # a call may take this much longer than its read deadline before it counts as gone
 
 
@@ -41,6 +42,15 @@ def practice_of(caller: Caller) -> str:
     if not caller.practice_id:
         raise Forbidden()
     return caller.practice_id
+
+
+def payments_closed() -> Conflict:
+    """Why nothing moves after a restore: a payment that is lost from our records would be taken twice."""
+    return Conflict(
+        CLOSED,
+        "Our records were restored from a backup. Until they agree with the card processor's, no card is charged and nothing given "
+        "back, so that nothing is done twice. Nothing was moved; try again later.",
+    )
 
 
 def told(row: Attempt) -> dict:

@@ -32,7 +32,8 @@ def charge(caller: Caller, request: Record, room: Room) -> dict:
 
     On the processor's own page it is `requires_action`, with where the payer goes. Twice with the same payment_id is once: the
     second is answered from the row, whatever it says by then. Raises Conflict `no_processor` where the practice has no active
-    account, `card_entry` where that takes cards another way, Forbidden where the card was sealed for something else.
+    account, `card_entry` where that takes cards another way, `payments_closed` after a restore, Forbidden where the card was
+    sealed for something else.
     """
     practice_id = practice_of(caller)
     if standing := attempting.read(room, practice_id, request.payment_id):
@@ -51,6 +52,8 @@ def charge(caller: Caller, request: Record, room: Room) -> dict:
 
 
 def _why_not(row: Attempt) -> Conflict:
+    if row.processor_code == attempting.CLOSED:
+        return attempting.payments_closed()
     if row.failure_code == "invalid_request":
         return Conflict("card_entry", "The practice takes cards another way by now. Open the pay page again.")
     return Conflict("no_processor", "The practice can't take cards yet.")
@@ -87,6 +90,8 @@ def _begin(request: Record, means: Means | None, practice_id: str, room: Room) -
         account = storage.active_account(session, practice_id, hold=True)
         if account is None:
             row.failure_code, row.settled_at = "processor_unavailable", now
+        elif account.closed_at:
+            row.failure_code, row.processor_code, row.settled_at = "processor_unavailable", attempting.CLOSED, now
         elif means is not None and not _taken(account, means, room):
             row.failure_code, row.settled_at = "invalid_request", now
         else:

@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from services.processors import storage
+from services.processors.adapters.base import Adapter
 from services.processors.config import Room
-from services.processors.model import IN_FLIGHT, NOTHING_MOVED, SUCCEEDED, Account, Attempt
-from services.processors.orders import APPROVED, CANCELED, DECLINED, REFUND, Listed
+from services.processors.model import IN_FLIGHT, LISTS_LAG, NOTHING_MOVED, SUCCEEDED, Account, Attempt
+from services.processors.orders import APPROVED, CANCELED, CHARGE, DECLINED, NOT_SENT, REFUND, Listed
 from services.processors.usecases.attempting import kept_credentials, opened
 from shared.contracts.processors import Processors
 from shared.mishap import log_mishap
@@ -20,14 +21,17 @@ from shared.outbox import emit, heard_before
 log = logging.getLogger(__name__)
 
 EVERY, AGAIN = timedelta(days=1), timedelta(hours=1)  # the second where the list could not be had
+SOON = timedelta(minutes=5)  # the same, while payments are closed until it is read
 LOOKS_BACK = timedelta(days=2)  # before the last comparison: lists lag, refunds fail late
-LAG = timedelta(minutes=15)  # what is younger may not be in the processor's list yet
+LAG = LISTS_LAG
+ORPHAN, ORPHAN_REFUND = "orphan", "orphan_refund"
+AT_ONCE, TURNS = 20, 10  # accounts of one turn, and turns of one run: after a restore all are due
 _OURS = re.compile(r"[0-9a-z]{20}")  # the shape of our references; others belong to other programs of the practice
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Something that only a person can explain: `orphan` (theirs, not ours), `missing` (ours, not theirs), `amount` or `undone`."""
+    """What only a person can explain: `orphan`, `orphan_refund` (theirs, not ours), `missing` (ours, not theirs), `amount`, `undone`."""
 
     kind: str
     reference: str
@@ -38,15 +42,18 @@ class Difference:
 
 
 def compare_due(room: Room) -> int:
-    """Compare every account whose day has passed; how many were compared."""
+    """Compare every account whose day has passed, turn after turn while turns are full; how many were compared."""
     compared = 0
-    with room.database.reading() as session:
-        due = storage.taken_out(session, storage.accounts_to_compare(session, room.clock.now()))
-    for account in due:
-        try:
-            compared += _compare(account, room)
-        except Exception as trouble:
-            log_mishap(log, f"comparing {account.id}", trouble)
+    for _ in range(TURNS):
+        with room.database.reading() as session:
+            due = storage.taken_out(session, storage.accounts_to_compare(session, room.clock.now(), AT_ONCE))
+        for account in due:
+            try:
+                compared += _compare(account, room)
+            except Exception as trouble:
+                log_mishap(log, f"comparing {account.id}", trouble)
+        if len(due) < AT_ONCE:
+            break
     return compared
 
 
@@ -54,8 +61,7 @@ def _compare(account: Account, room: Room) -> bool:
     now = room.clock.now()
     if account.type not in room.adapters or not _claim(account, room, now):
         return False
-    since = (account.compared_at or account.created_at) - LOOKS_BACK
-    until = now - LAG
+    since, until = _span(account, room, now)
     with room.database.reading() as session:
         kept = kept_credentials(session, account.practice_id, account.id, account.credentials_version)
     theirs = room.adapters[account.type].list_between(opened(room, kept), since, until)
@@ -63,24 +69,76 @@ def _compare(account: Account, room: Room) -> bool:
         log.warning("the list of account %s could not be had; it is asked again later", account.id)
         return False
     with room.database.transaction() as session:
+        if account.restored_to is not None:
+            storage.hold_accounts(session, account.practice_id)
+            tried = storage.tried_before(session, [line.reference for line in theirs])
+            theirs = [line for line in theirs if line.reference not in tried]
         sent = storage.sent_between(session, account.practice_id, account.id, since, until)
         known = {row.reference: row for row in sent} | storage.by_reference(session, [line.reference for line in theirs])
         to_compare = [row for row in sent if since + LAG <= _sent(row) and _booked_by(row) < until - LAG]
-        to_wake, differences = differ(to_compare, theirs, known)
-        storage.wake(session, to_wake, now)
+        to_wake, differences = differ(to_compare, theirs, known, lost=account.restored_to is not None)
+        _learn_ids(session, room.adapters[account.type], theirs, known)
+        storage.wake(session, to_wake + _that_may_fail_late(session, account, room, since), now)
         for difference in differences:
             _tell(session, account, difference, now)
-        storage.note_compared(session, account, now, now + EVERY / room.time_scale, len(differences))
+        storage.note_compared(session, account, now, _next(account, room, now), len(differences))
+        agrees = not _unexplained(differences) and not any(row.status in NOTHING_MOVED for row in to_wake)
+        if account.restored_to and account.is_read(now, room.all_listed_after) and agrees and not account.opens_by_hand:
+            log.info("the list of account %s agrees since it was closed", account.id)
+            storage.note_read(session, account)
     return True
 
 
 def _claim(account: Account, room: Room, now: datetime) -> bool:
     with room.database.transaction() as session:
-        return storage.claim_comparison(session, account, now + AGAIN / room.time_scale)
+        again = SOON if account.restored_to else AGAIN
+        return storage.claim_comparison(session, account, now + again / room.time_scale)
 
 
-def differ(sent: list[Attempt], theirs: list[Listed], known: dict[str | None, Attempt]) -> tuple[list[Attempt], list[Difference]]:
-    """(what a look-up can settle, what only a person can explain). `known` holds every attempt that a line may name."""
+def _span(account: Account, room: Room, now: datetime) -> tuple[datetime, datetime]:
+    """From when to when the list is read; since before the restore, where our records were restored."""
+    since = account.compared_at or account.created_at
+    if account.restored_to is None:
+        return since - LOOKS_BACK, now - LAG
+    return min(since, account.restored_to) - LOOKS_BACK, now - room.lists_lag
+
+
+def _next(account: Account, room: Room, now: datetime) -> datetime:
+    """When it is compared again: where it is closed, as soon as all that was begun before must be in the list."""
+    if account.restored_to and account.closed_at and not account.is_read(now, room.all_listed_after):
+        return account.closed_at + room.all_listed_after
+    return now + (AGAIN if account.restored_to else EVERY) / room.time_scale
+
+
+def _unexplained(differences: list[Difference]) -> list[Difference]:
+    """What the processor lists and nobody here knows."""
+    return [one for one in differences if one.kind in (ORPHAN, ORPHAN_REFUND)]
+
+
+def _that_may_fail_late(session: Session, account: Account, room: Room, since: datetime) -> list[Attempt]:
+    """Refunds from before the span that may have failed meanwhile: each is looked at once a day, whether or not webhooks come."""
+    within = room.adapters[account.type].refunds_fail_within
+    return storage.given_back_between(session, account, since - within, since) if within else []
+
+
+def _learn_ids(session: Session, adapter: Adapter, theirs: list[Listed], known: dict[str | None, Attempt]) -> None:
+    """The processor's ids of charges that have none here, because our records of them are lost: they are found and given back by these."""
+    for line in sorted(theirs, key=lambda line: line.status != APPROVED):  # of several tries the one that was approved
+        row = known.get(line.reference)
+        if row is None or not line.id or not row.kind == line.kind == CHARGE or row.processor_ids or row.status in IN_FLIGHT:
+            continue
+        if line.status == APPROVED or not row.on_page:  # on a page a declined try ends nothing
+            storage.move(session, row, {"processor_ids": adapter.ids_of(line, row.card_last4)})
+            session.refresh(row)
+
+
+def differ(
+    sent: list[Attempt], theirs: list[Listed], known: dict[str | None, Attempt], *, lost: bool = False
+) -> tuple[list[Attempt], list[Difference]]:
+    """(what a look-up can settle, what only a person can explain). `known` holds every attempt that a line may name.
+
+    Where our records were `lost`, what is not known here and may still be approved is told, too.
+    """
     lines: dict[str, Listed] = {}
     to_wake: list[Attempt] = []
     found: list[Difference] = []
@@ -93,12 +151,12 @@ def differ(sent: list[Attempt], theirs: list[Listed], known: dict[str | None, At
             lines[reference] = line
         if first is not None and first.status == line.status == APPROVED and first.id != line.id:
             # Paid twice on one page of theirs: what we hold is the one, and the other nobody here asked for.
-            found.append(Difference("orphan", reference, line.amount, line.currency, line.at))
+            found.append(Difference(_orphan(line), reference, line.amount, line.currency, line.at))
     for reference, line in lines.items():
         row = known.get(reference)
         if row is None:
-            if line.status == APPROVED:
-                found.append(Difference("orphan", reference, line.amount, line.currency, line.at))
+            if line.status == APPROVED or (lost and line.status not in (DECLINED, CANCELED, NOT_SENT)):
+                found.append(Difference(_orphan(line), reference, line.amount, line.currency, line.at))
         elif row.status in IN_FLIGHT:
             continue
         elif line.status == APPROVED and row.status != SUCCEEDED:
@@ -114,6 +172,10 @@ def differ(sent: list[Attempt], theirs: list[Listed], known: dict[str | None, At
         if row.status == SUCCEEDED and row.reference not in lines and not _was_a_void(row, lines, known):
             found.append(Difference("missing", row.reference or "", row.amount or 0, row.currency or "", _sent(row), row))
     return to_wake, found
+
+
+def _orphan(line: Listed) -> str:
+    return ORPHAN_REFUND if line.kind == REFUND else ORPHAN
 
 
 def _sent(row: Attempt) -> datetime:

@@ -100,7 +100,7 @@ def _next_account(session: Session, room: Room, row: Attempt) -> Account | None:
     tried = {row.account_id, *storage.accounts_tried(session, row.practice_id, row.id)}
     for account_id in chosen.account_ids:
         account = storage.any_account(session, row.practice_id, account_id, hold=True)
-        if account is None or account_id in tried or account.hidden_at or account.type not in room.adapters:
+        if account is None or account_id in tried or account.hidden_at or account.closed_at or account.type not in room.adapters:
             continue
         if account.status == READY and account.card_entry == row.card_entry == "direct":
             return account

@@ -2,12 +2,12 @@
 
 from services.processors import storage
 from services.processors.config import Room
-from services.processors.model import CREATED, SENDING, SUCCEEDED, Attempt, reference_of
+from services.processors.model import CREATED, SENDING, SUCCEEDED, TOMBSTONE, Attempt, reference_of
 from services.processors.orders import CHARGE, DECLINED, REFUND, Outcome
 from services.processors.usecases import attempting
 from services.processors.usecases.attempting import advance, ask, practice_of, settle, told
 from shared.caller import ADMIN, PROVIDER, SYSTEM, Caller
-from shared.faults import NotFound
+from shared.faults import Conflict, NotFound
 from shared.fields import Record
 from shared.killpoints import reach
 
@@ -18,7 +18,8 @@ def refund(caller: Caller, request: Record, room: Room) -> dict:
     """Give back a part of a charge; the outcome as it stands when the processor has answered.
 
     Twice with the same refund_id is once. More than is left of the charge, or of a charge that did not happen, is
-    `declined`. Raises NotFound for a payment that this practice never made.
+    `declined`. Raises NotFound for a payment that this practice never made, Conflict `payments_closed` after a restore and
+    `no_processor` where the account that took it is gone.
     """
     caller.must_be(ADMIN, PROVIDER, SYSTEM)
     practice_id = practice_of(caller)
@@ -42,12 +43,15 @@ def _begin(request: Record, practice_id: str, room: Room) -> tuple[Attempt, bool
     """The attempt with its lease, whether it is ours, and whether so much is left; the charge is held meanwhile."""
     with room.database.transaction() as session:
         charge = storage.attempt(session, practice_id, request.payment_id, lock=True)
-        if charge is None or charge.kind != CHARGE or charge.account_id is None:
+        if charge is None or charge.kind != CHARGE or charge.status == TOMBSTONE:
             raise NotFound()
         left = (charge.amount or 0) - storage.given_back(session, practice_id, charge.id)
         fits = charge.status == SUCCEEDED and charge.currency == request.currency and request.amount <= left
-        account = storage.any_account(session, practice_id, charge.account_id)
-        assert account is not None
+        account = storage.any_account(session, practice_id, charge.account_id or "")
+        if account is None:
+            raise Conflict("no_processor", "The account that took this payment is not here any more.")
+        if account.closed_at:
+            raise attempting.payments_closed()
         row = Attempt(
             practice_id=practice_id, id=request.refund_id, number=1, kind=REFUND, payment_id=charge.id,
             invoice_id=charge.invoice_id, account_id=account.id, processor_type=account.type,

@@ -222,6 +222,19 @@ def test_its_own_list_shows_what_was_charged(merchant):
     assert merchant.adapter.list_between({**merchant.credentials, "api_base": "http://127.0.0.1:9"}, *span) is None
 
 
+def test_its_own_list_is_enough_to_find_and_give_back(merchant):
+    """After a restore nothing is kept of a charge but our reference and its card's last four digits; the list has the rest."""
+    paid = merchant.paid()
+    merchant.simulator.settle()
+    now = datetime.now(UTC)
+    lines = merchant.adapter.list_between(merchant.credentials, now - timedelta(days=1), now + timedelta(minutes=5))
+    ids = merchant.adapter.ids_of(next(line for line in lines if line.reference == paid.reference), merchant.kind.card[-4:])
+    again = replace(paid, ids=ids, means=Means())
+    assert APPROVED == merchant.ask("find", again).status
+    assert APPROVED == merchant.ask("refund", merchant.give_back(again, 2050)).status
+    assert [2050] == merchant.moved(REFUND)
+
+
 def test_an_unsigned_delivery_is_refused(merchant):
     """Whatever it says, without a signature nothing is woken."""
     for headers in ({}, {"stripe-signature": "t=1,v1=00", "x-anet-signature": "sha512=00"}):

@@ -396,3 +396,25 @@ def test_the_bank_asks_in_a_window(form, number, approve, ends):
     assert ends == (form.checked(said), form.taken())
     if ends[0] == "declined":
         assert "canceled" == form.simulator.by_secret(secret)["status"]
+
+
+# after a restore
+
+
+def test_a_page_whose_record_was_lost_is_found_by_what_was_paid_on_it(page):
+    """Nothing is kept of it but our reference: canceling it is certain of nothing, and the list leads to what was paid."""
+    said = page.opens()
+    page.pays(said)
+    page.desk.stand(said.payment_id, status="unknown", processor_ids={}, next_action=None, expires_at=None, next_look_up_at=None)
+    assert "unknown" == page.desk.cancel(said.payment_id).status
+    page.desk.room.clock.at += timedelta(hours=1)
+    assert 1 == comparing.compare_due(page.desk.room)
+    page.desk.after(0)
+    assert ("succeeded", [12924]) == (page.stands(said), page.taken())
+
+
+def test_a_charge_whose_ids_were_lost_is_not_called_canceled(room_desk):  # noqa: F811
+    """Without an id Stripe can't be asked to give it up; that it was ever sent is all that is known."""
+    said = room_desk.charge(NUMBER)
+    room_desk.stand(said.payment_id, status="unknown", processor_ids={}, settled_at=None)
+    assert "unknown" == room_desk.cancel(said.payment_id).status

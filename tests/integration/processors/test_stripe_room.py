@@ -146,6 +146,23 @@ def test_the_comparison_of_a_day(room_desk):
     assert "succeeded" == room_desk.look(paid[0].payment_id).status
 
 
+@pytest.mark.parametrize(("days", "ends"), [(20, "declined"), (40, "succeeded")])
+def test_a_refund_that_fails_weeks_later_is_seen_without_webhooks(room_desk, days, ends):
+    """The list is read two days back; each refund is looked at once a day for a month, and no longer."""
+    said = room_desk.refund(room_desk.charge(NUMBER).payment_id, 2050)
+    for _ in range(days):
+        room_desk.room.clock.at += timedelta(days=1)
+        assert 1 == comparing.compare_due(room_desk.room)
+        room_desk.after(0)
+    assert "succeeded" == room_desk.look_at_refund(said.refund_id).status
+    room_desk.simulator.fail_refund(room_desk.row(said.refund_id).reference)
+    for _ in range(2):
+        room_desk.room.clock.at += timedelta(days=1)
+        comparing.compare_due(room_desk.room)
+        room_desk.after(0)
+    assert ends == room_desk.look_at_refund(said.refund_id).status
+
+
 # deliveries, over HTTP
 
 

@@ -87,12 +87,14 @@ def processor_accounts(stage: Stage) -> None:
     for kind, its_id in accounts.items():
         told(ours.ask("GET", f"/api/v1/processors/{its_id}"), 200)
         told(ours.ask("POST", f"/api/v1/processors/{its_id}/check"), 200)
+        told(ours.ask("POST", f"/api/v1/processors/{its_id}/open"), 200)
         ours.see(f"/billing/setup?type={kind}")
         ours.see(f"/billing/setup/processors/{its_id}")
     page = f"/billing/setup/processors/{sandbox}"
     told(ours.send(page, description=make("account label", "renamed {}"), card_entry="direct"), 303)
     told(ours.send(f"{page}/check", form_at=page), 303)
     told(ours.send(f"{page}/activate", form_at=page), 303)
+    told(ours.send(f"{page}/open", form_at=page), 303)
     replaced = {"credentials__api_key": make("credential sandbox")}
     told(ours.send(f"{page}/credentials", form_at=page, **replaced), 303)
     told(ours.ask("PATCH", f"/api/v1/processors/{sandbox}", {"description": make("account label", "again {}")}), 200)

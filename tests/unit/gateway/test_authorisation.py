@@ -42,6 +42,7 @@ ROWS = {
     "DELETE /processors/<processor_id>": ADMIN,
     "POST /processors/<processor_id>/check": ADMIN,
     "POST /processors/<processor_id>/activate": ADMIN,
+    "POST /processors/<processor_id>/open": ADMIN,
     "GET /card-entry": SIGNED_IN,
     "GET /failover": ADMIN,
     "PUT /failover": ADMIN,

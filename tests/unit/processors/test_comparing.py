@@ -4,12 +4,14 @@ from datetime import timedelta
 
 import pytest
 
-from services.processors.orders import APPROVED, CANCELED, CHARGE, DECLINED, Listed, Outcome
+from services.processors.model import Account
+from services.processors.orders import APPROVED, CANCELED, CHARGE, DECLINED, NEEDS_PAYER, WAITING, Listed, Outcome
 from services.processors.orders import REFUND as REFUNDED
 from services.processors.usecases import comparing
 from tests.unit.processors.conftest import ANSWER_LOST, NOT_CHARGED
 
 DAY = timedelta(days=1)
+MAY_BE = (WAITING, NEEDS_PAYER, DECLINED)
 
 
 @pytest.fixture
@@ -84,6 +86,17 @@ def test_an_orphan_at_the_processor_is_told_once(open_desk, lists):
     assert [("orphan", "0" * 20)] == compare(open_desk)
     assert [("orphan", "0" * 20)] == compare(open_desk)
     assert 1 == account(open_desk).differences
+
+
+def test_while_records_are_lost_what_may_still_be_approved_is_told(open_desk, lists):
+    """A charge of theirs that is held or waits for its payer may be one of ours from after the backup; a declined one is nobody's."""
+    now = open_desk.room.clock.now()
+    lists(lambda _: [Listed(mark * 20, CHARGE, 500, "USD", now, status) for mark, status in zip("012", MAY_BE, strict=True)])
+    assert [] == compare(open_desk)
+    with open_desk.room.database.transaction() as session:
+        session.get(Account, (open_desk.practice_id, open_desk.account.id)).close(now, open_desk.room.clock.now())
+    assert [("orphan", "0" * 20), ("orphan", "1" * 20)] == compare(open_desk)
+    assert (True, True) == (account(open_desk).is_read, bool(account(open_desk).closed_at))
 
 
 def test_a_second_payment_under_one_reference_is_told(open_desk, lists):

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from services.processors.adapters.base import Adapter
+from services.processors.model import Account
 from services.processors.orders import APPROVED, DECLINED, NEEDS_PAYER, NOT_KNOWN, NOT_SENT, PREPARED, WAITING, Check, Outcome
 from services.processors.usecases import accounts, failing_over
 from shared.contracts.processors import REFUSALS, Processors
@@ -99,6 +100,16 @@ def test_off_unless_turned_on(desk):
     assert "not_sent" == desk.charge().status
     turn_on(desk, *ids_of(desk), enabled=False)
     assert "not_sent" == desk.charge().status
+    assert [] == desk.second.asked
+
+
+def test_an_account_that_is_closed_after_a_restore_takes_over_nothing(desk):
+    """What was lost by the restore may have gone through it."""
+    turn_on(desk, *ids_of(desk))
+    with desk.room.database.transaction() as session:
+        session.get(Account, (desk.practice_id, desk.accounts[1].id)).close(desk.room.clock.now(), desk.room.clock.now())
+    desk.first.prepares = DOWN
+    assert desk.accounts[2].id == desk.charge().processor_id
     assert [] == desk.second.asked
 
 

@@ -40,6 +40,14 @@ def test_the_form_on_our_page_may_lead_to_the_processors(client):
     assert "frame-src" not in _policy(answer) and AT not in _policy(answer)["script-src"]
 
 
+def test_payments_that_are_closed_after_a_restore_say_so(client):
+    """Nobody is asked to pay again, and no form is drawn."""
+    _entry(client.world, available=False, closed=True)
+    client.opens(f"/invoices/{invoice(client.world, client)}/pay")
+    assert "If you paid this invoice already" in client.page
+    assert "card-number" not in client.page and "Continue to" not in client.page
+
+
 def test_a_form_that_is_a_window_has_a_button_for_either_browser(client):
     """With script the window is named, without script the processor's page; nothing from elsewhere is let in yet."""
     _entry(client.world, card_entry="hosted_fields")

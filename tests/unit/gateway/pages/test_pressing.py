@@ -22,6 +22,7 @@ BUTTONS = [
     (Notifications.resend_delivery, f"/deliveries/{DELIVERY}/resend", "/worklist"),
     (Processors.check_processor, f"{SETUP}/check", SETUP),
     (Processors.activate_processor, f"{SETUP}/activate", SETUP),
+    (Processors.open_payments, f"{SETUP}/open", SETUP),
 ]
 
 
@@ -85,6 +86,7 @@ def test_a_password_that_is_changed_twice_with_one_form_is_changed_once(admin):
 
 UNFOLDED = [
     ("/practice", "/practice/api-tokens/[^/]*/remove", "can&#39;t sign in any more"),
+    (SETUP, f"{SETUP}/open", "could be paid a second time"),
     (SETUP, f"{SETUP}/activate", "From then on card payments go to"),
     ("/worklist", f"/worklist/{FINDING}/close", "No money moves"),
 ]
@@ -94,7 +96,8 @@ UNFOLDED = [
 def test_what_a_button_will_do_is_said_before_it_can_be_pressed(world, known, page, action, words):
     """The button is below the consequence, inside what has to be opened first; that works without script."""
     world.visitor().signs_in("ada@practice.example").must("POST", "/api-tokens", 201, json={"name": "books"})
-    world.bus.script(Processors.read_processor, {**sample(Processors.read_processor.gives), "id": PROCESSOR, "active": False})
+    account = {"id": PROCESSOR, "active": False, "can_open": True}
+    world.bus.script(Processors.read_processor, {**sample(Processors.read_processor.gives), **account})
     finding = {**sample(Invoicing.list_work.gives)["data"][0], "kind": "finding", "id": FINDING, "status": "orphan"}
     world.bus.script(Invoicing.list_work, {"data": [finding], "next_cursor": None})
     known.opens(page)
