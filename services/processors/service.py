@@ -11,6 +11,7 @@ from services.processors.usecases import (
     looking_up,
     nudging,
     refunding,
+    reopening,
     sealing,
     settling,
 )
@@ -60,7 +61,7 @@ class ProcessorsService:
 
     @answers(Processors.open_payments)
     def open_payments(self, caller, request):
-        return accounts.open_payments(caller, request, self.room)
+        return reopening.open_payments(caller, request, self.room)
 
     @answers(Processors.read_card_entry)
     def read_card_entry(self, caller, request):

@@ -26,7 +26,7 @@ from services.processors.storage.account_rows import (
     note_compared,
     note_read,
     open_read,
-    restores_since,
+    read_first,
     wait_for_charges,
 )
 from services.processors.storage.attempt_rows import (
@@ -65,8 +65,8 @@ __all__ = [
     "cards_to_forget", "cards_to_warn_of", "claim_check", "claim_comparison", "credentials", "credentials_in_use",
     "delete_account", "drop_old_credentials", "drop_sealing_keys", "due_for_look_up", "failover", "forget_keys", "given_back",
     "given_back_between", "has_credentials", "hold_accounts", "is_used", "lost_account", "make_active", "move",
-    "newest_sealing_key", "note_checked", "note_compared", "note_read", "open_attempts", "open_read", "replace_credentials",
-    "restores_since", "run_out", "saved_card", "saved_cards", "sealing_key", "sent_between", "taken_out", "tried_before",
+    "newest_sealing_key", "note_checked", "note_compared", "note_read", "open_attempts", "open_read", "read_first",
+    "replace_credentials", "run_out", "saved_card", "saved_cards", "sealing_key", "sent_between", "taken_out", "tried_before",
     "wait_for_charges", "wake",
 ]  # fmt: skip
 

@@ -129,9 +129,17 @@ def lost_account(session: Session, practice_id: str, account_id: str) -> Account
     return row
 
 
-def restores_since(session: Session, since: datetime) -> list[Restore]:
-    """Restores of our records that were said after `since`, the newest first."""
-    return list(session.scalars(select(Restore).where(Restore.said_at > since).order_by(Restore.said_at.desc())))
+def read_first(session: Session, practice_id: str, since: datetime) -> None:
+    """Close the practice's accounts until they are read, where our records were restored `since`.
+
+    For when one is added: it may be one that was lost, with charges, and none is open before it is read.
+    """
+    restores = session.scalars(select(Restore).where(Restore.said_at > since).order_by(Restore.said_at)).all()
+    if restores:
+        session.flush()
+        hold_accounts(session, practice_id)
+        for row in accounts(session, practice_id):
+            row.close(min(restore.restored_to for restore in restores), restores[-1].said_at)
 
 
 def accounts_to_check(session: Session, now: datetime, day: timedelta) -> list[Account]:

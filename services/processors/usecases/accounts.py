@@ -33,17 +33,17 @@ def list_types(room: Room) -> dict:
 
 def list_processors(caller: Caller, room: Room) -> dict:
     """The practice's accounts, oldest first."""
-    practice_id = _admin(caller)
+    practice_id = admin_of(caller)
     with room.database.reading() as session:
         rows = storage.accounts(session, practice_id)
-        return {"data": [_described(row, room) for row in rows], "next_cursor": None}
+        return {"data": [described(row, room) for row in rows], "next_cursor": None}
 
 
 def read_processor(caller: Caller, request: Record, room: Room) -> dict:
     """One account; NotFound for another practice's."""
-    practice_id = _admin(caller)
+    practice_id = admin_of(caller)
     with room.database.reading() as session:
-        return _described(storage.account(session, practice_id, request.processor_id), room)
+        return described(storage.account(session, practice_id, request.processor_id), room)
 
 
 def read_card_entry(caller: Caller, room: Room) -> dict:
@@ -74,7 +74,7 @@ def add_processor(caller: Caller, request: Record, room: Room) -> Told:
     Raises Invalid naming `credentials.<field>` where they are refused; where the processor can't be reached the account
     is kept as `unchecked`.
     """
-    practice_id = _admin(caller)
+    practice_id = admin_of(caller)
     if kept := kept_answer(room, caller):
         return kept
     adapter = _adapter(request.type, room)
@@ -87,7 +87,7 @@ def add_processor(caller: Caller, request: Record, room: Room) -> Told:
 
     def act(session: Session) -> dict:
         if standing := storage.any_account(session, practice_id, request.processor_id):
-            return _described(standing, room)  # the same message, carried out before
+            return described(standing, room)  # the same message, carried out before
         account = Account(
             practice_id=practice_id, id=request.processor_id, description=request.description, type=adapter.name,
             status=READY if check.status == "ok" else UNCHECKED, problem=check.problem, active=False,
@@ -96,21 +96,12 @@ def add_processor(caller: Caller, request: Record, room: Room) -> Told:
         )  # fmt: skip
         session.add(account)
         session.add(sealed)
-        _read_first(session, practice_id, now)
+        storage.read_first(session, practice_id, now - ADDED_AGAIN)
         session.flush()
         _first_becomes_active(session, account)
-        return _described(account, room)
+        return described(account, room)
 
     return once(room, caller, Processors.add_processor, act, status=201)
-
-
-def _read_first(session: Session, practice_id: str, now: datetime) -> None:
-    """Soon after a restore an added account may be one that was lost, with charges: none of the practice's is open before it is read."""
-    if restores := storage.restores_since(session, now - ADDED_AGAIN):
-        session.flush()
-        storage.hold_accounts(session, practice_id)
-        for account in storage.accounts(session, practice_id):
-            account.close(min(restore.restored_to for restore in restores), restores[0].said_at)
 
 
 def change_processor(caller: Caller, request: Record, room: Room) -> dict:
@@ -118,7 +109,7 @@ def change_processor(caller: Caller, request: Record, room: Room) -> dict:
 
     An empty value takes an optional credential away. New credentials are checked as when they were added.
     """
-    practice_id = _admin(caller)
+    practice_id = admin_of(caller)
     with room.database.reading() as session:
         seen = storage.account(session, practice_id, request.processor_id)
         adapter, in_use, version = room.adapters[seen.type], seen.card_entry, seen.credentials_version
@@ -146,14 +137,14 @@ def change_processor(caller: Caller, request: Record, room: Room) -> dict:
             storage.replace_credentials(session, sealed)
             _record_check(session, account, check, adapter, now, fresh=True)
         _first_becomes_active(session, account)
-        return _described(account, room)
+        return described(account, room)
 
     return carefully(room, act)
 
 
 def check_processor(caller: Caller, request: Record, room: Room) -> Told:
     """Try the kept credentials now; the account as it stands afterwards."""
-    practice_id = _admin(caller)
+    practice_id = admin_of(caller)
     if kept := kept_answer(room, caller):
         return kept
     with room.database.reading() as session:
@@ -167,14 +158,14 @@ def check_processor(caller: Caller, request: Record, room: Room) -> Told:
         if account.credentials_version == version:
             _record_check(session, account, check, adapter, room.clock.now())
             _first_becomes_active(session, account)
-        return _described(account, room)
+        return described(account, room)
 
     return once(room, caller, Processors.check_processor, act)
 
 
 def activate_processor(caller: Caller, request: Record, room: Room) -> Told:
     """Make this the account that takes new payments, in place of the one before; only a ready one can be."""
-    practice_id = _admin(caller)
+    practice_id = admin_of(caller)
 
     def act(session: Session) -> dict:
         account = storage.account(session, practice_id, request.processor_id, lock=True)
@@ -186,14 +177,14 @@ def activate_processor(caller: Caller, request: Record, room: Room) -> Told:
             )
         storage.make_active(session, practice_id, account.id)
         session.refresh(account)
-        return _described(account, room)
+        return described(account, room)
 
     return once(room, caller, Processors.activate_processor, act)
 
 
 def remove_processor(caller: Caller, request: Record, room: Room) -> dict:
     """Remove an account: from sight where something was sent through it, because that can still be refunded."""
-    practice_id = _admin(caller)
+    practice_id = admin_of(caller)
     with room.database.transaction() as session:
         account = storage.account(session, practice_id, request.processor_id, lock=True)
         storage.wait_for_charges(session, account)
@@ -206,37 +197,8 @@ def remove_processor(caller: Caller, request: Record, room: Room) -> dict:
     return {}
 
 
-def open_payments(caller: Caller, request: Record, room: Room) -> Told:
-    """An admin's word that what a closed account's list shows is dealt with; the practice opens when no other one waits.
-
-    Also of a removed account, and of one whose list can't be had. Raises Conflict `not_compared_yet` while the list can't be complete.
-    """
-    practice_id = _admin(caller)
-
-    def act(session: Session) -> dict:
-        storage.hold_accounts(session, practice_id)
-        account = storage.lost_account(session, practice_id, request.processor_id)
-        if account.restored_to is not None and not _can_open(account, room):
-            raise Conflict(
-                "not_compared_yet",
-                "What was begun before the restore may not be in the processor's own list yet. The account's page says when it is.",
-                allowed_actions=[],
-            )
-        if account.restored_to is not None:
-            log.info("payments of account %s are opened by %s", account.id, caller.member_id)
-            storage.note_read(session, account)
-            session.refresh(account)
-        return _described(account, room)
-
-    return once(room, caller, Processors.open_payments, act)
-
-
-def _can_open(account: Account, room: Room) -> bool:
-    """Whether everything that was begun before it was closed must be in its list by now."""
-    return account.is_read(room.clock.now(), room.all_listed_after)
-
-
-def _admin(caller: Caller) -> str:
+def admin_of(caller: Caller) -> str:
+    """The practice whose admin asks; raises Forbidden for anybody else."""
     caller.must_be(ADMIN, SYSTEM)
     return practice_of(caller)
 
@@ -313,7 +275,8 @@ def _first_becomes_active(session: Session, account: Account) -> None:
         session.refresh(account)
 
 
-def _described(account: Account, room: Room) -> dict:
+def described(account: Account, room: Room) -> dict:
+    """The account as the contract tells it."""
     shown = ("id", "description", "type", "status", "problem", "active", "test_mode", "card_entry", "credentials_hint")
     adapter = room.adapters[account.type]
     return {
@@ -325,7 +288,7 @@ def _described(account: Account, room: Room) -> dict:
         "closed_at": account.closed_at,
         "restored_to": account.restored_to,
         "is_read": account.is_read(account.compared_at, room.all_listed_after),
-        "can_open": account.restored_to is not None and _can_open(account, room),
+        "can_open": account.restored_to is not None and account.is_read(room.clock.now(), room.all_listed_after),
         "webhook_path": f"/webhooks/{account.type}/{account.id}" if adapter.sends_webhooks else None,
         "created_at": account.created_at,
     }
