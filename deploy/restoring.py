@@ -11,7 +11,7 @@ from typing import Any
 import kombu
 import kombu.exceptions
 from amqp.exceptions import NotFound
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 
 from deploy.holding import is_held
 from deploy.restoring_attempts import Restoring, close, done, look_up_again, progress, tell_processors
@@ -20,12 +20,11 @@ from services.gateway.people.model import SignInSession
 from services.invoicing.config import Pace
 from services.invoicing.model import Payment, Refund
 from services.invoicing.storage import Storage, Tx
-from services.invoicing.usecases import adopting, refunding
+from services.invoicing.usecases import adopting
 from services.processors import storage as attempts_of
 from services.processors.model import (
     NOTHING_MOVED,
     SUCCEEDED,
-    Account,
     Attempt,
 )
 from services.processors.orders import CHARGE, REFUND
@@ -113,7 +112,7 @@ def _settle(tx: Tx, row: Attempt, outcome: Record, work: Restoring) -> None:
     if row.kind == CHARGE:
         adopting.settle_charge(tx, row.practice_id, outcome, work.now, work.pace)
     else:
-        refunding.settle(tx, outcome, row.practice_id, work.now, work.pace)
+        adopting.settle_refund(tx, row.practice_id, outcome, work.now, work.pace)
 
 
 def _ask_again(work: Restoring, row: Attempt) -> None:
@@ -125,7 +124,7 @@ def _ask_again(work: Restoring, row: Attempt) -> None:
 def _opens_by_hand(work: Restoring, practice_id: str) -> None:
     """What the books lack the processors' lists can't show: somebody has to look before this practice takes payments."""
     with work.attempts.transaction() as session:
-        session.execute(update(Account).where(Account.practice_id == practice_id).values(opens_by_hand=True))
+        attempts_of.open_by_hand(session, practice_id)
 
 
 def _ids_that_moved(work: Restoring) -> list[str]:

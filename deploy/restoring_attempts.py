@@ -141,7 +141,7 @@ def _enter(session: Session, work: Restoring, line: Line) -> bool:
     """The attempt of a line: settled where the books say so, else to be looked up. False where nobody can say where it went."""
     row = attempts_of.attempt(session, line.practice_id, line.id, lock=True)
     if row is not None:
-        return attempts_of.move(session, row, _further(row, line, work.now))
+        return attempts_of.move(session, row, _further(row, line, _account(session, line), work.now))
     account = _account(session, line)
     card = line.card or {}
     row = Attempt(
@@ -160,18 +160,19 @@ def _enter(session: Session, work: Restoring, line: Line) -> bool:
     return attempts_of.add_attempt(session, row)
 
 
-def _further(row: Attempt, line: Line, now: datetime) -> dict:
+def _further(row: Attempt, line: Line, account: Account | None, now: datetime) -> dict:
     """What a row learns of books that are further along. Where both have ended, and otherwise, the processor is asked again."""
     if row.status not in NOT_ENDED:
         return {"woken_at": now} if row.processor_type else {}
-    further: dict[str, Any] = {"status": SUCCEEDED, "settled_at": line.settled_at, "lease_until": None, "next_look_up_at": None}
+    further: dict[str, Any] = {
+        "status": SUCCEEDED, "settled_at": line.settled_at, "sent_at": row.sent_at or row.created_at, "lease_until": None,
+        "next_look_up_at": None,
+    }  # fmt: skip
     if line.reference and line.reference != row.reference:  # it went on to another account
         further |= {
-            "account_id": line.account_id,
-            "processor_type": line.processor_type,
-            "reference": line.reference,
-            "processor_ids": {},
-        }
+            "account_id": line.account_id, "processor_type": line.processor_type, "reference": line.reference, "processor_ids": {},
+            "credentials_version": account.credentials_version if account else None,
+        }  # fmt: skip
     return further
 
 

@@ -20,14 +20,24 @@ REASON = "Entered again after a restore"
 def settle_charge(tx: Tx, practice_id: str, outcome: Record, now: datetime, pace: Pace) -> None:
     """As processors tells it. Money that the invoice can't take stays the client's credit, and a person is told."""
     paying.settle(tx, outcome, practice_id, now, pace)
+    _return_nothing(tx, practice_id, outcome, now)
+
+
+def settle_refund(tx: Tx, practice_id: str, outcome: Record, now: datetime, pace: Pace) -> None:
+    """The same for a refund: late money that was not given back by it may have been given back by another one."""
+    refunding.settle(tx, outcome, practice_id, now, pace)
+    _return_nothing(tx, practice_id, outcome, now)
+
+
+def _return_nothing(tx: Tx, practice_id: str, outcome: Record, now: datetime) -> None:
+    """Take back the returns of late money that settling has just begun; a finding stands in their place."""
     payment = tx.payment_by_id(practice_id, outcome.payment_id)
     invoice = _invoice(tx, practice_id, payment.invoice_id) if payment is not None else None
-    if payment is None or invoice is None:
-        return
-    for refund in tx.refunds_of(invoice):
-        if refund.of_credit and refund.payment_id == payment.id and refund.created_at == now:
+    for refund in tx.refunds_of(invoice) if payment is not None and invoice is not None else ():
+        if refund.of_credit and refund.payment_id == outcome.payment_id and refund.status == "pending" and refund.created_at == now:
+            told = Record(payment_id=refund.payment_id, reference=None, amount=refund.amount, currency=refund.currency)
             tx.session.delete(refund)
-            tx.add(_finding("late_money", practice_id, outcome, now))
+            tx.add(_finding("late_money", practice_id, told, now))
 
 
 def adopt_charge(tx: Tx, practice_id: str, invoice_id: str, outcome: Record, made_at: datetime, now: datetime, pace: Pace) -> bool:

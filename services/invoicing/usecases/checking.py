@@ -7,7 +7,7 @@ from typing import Any
 from services.invoicing.config import Pace
 from services.invoicing.model import Payment, Refund
 from services.invoicing.storage import Storage
-from services.invoicing.usecases import paying, refunding, showing
+from services.invoicing.usecases import adopting, paying, refunding, showing
 from shared.caller import ADMIN, CLIENT, PROVIDER, Caller
 from shared.contract import Call
 from shared.contracts.invoicing import Invoicing
@@ -68,12 +68,21 @@ def charge_settled(news: Record, storage: Storage, clock: Any, pace: Pace) -> No
     with storage.transaction() as tx:
         if not heard_before(tx.session, news, "charge_settled", clock.now()):
             paying.settle(tx, news, news.practice_id, clock.now(), pace)
+            if _is_lost(news) and tx.payment_by_id(news.practice_id, news.payment_id) is None:
+                adopting.tell_a_person(tx, news.practice_id, news, clock.now())
 
 
 def refund_settled(news: Record, storage: Storage, clock: Any, pace: Pace) -> None:
     with storage.transaction() as tx:
         if not heard_before(tx.session, news, "refund_settled", clock.now()):
             refunding.hear(tx, news, clock.now(), pace)
+            if _is_lost(news) and tx.refund_by_id(news.practice_id, news.refund_id) is None:
+                adopting.tell_a_person(tx, news.practice_id, news, clock.now())
+
+
+def _is_lost(news: Record) -> bool:
+    """Whether money moved that these books should know of; where they don't, a restore has lost it, and a person is told."""
+    return news.status == "succeeded" and news.get("reference") is not None
 
 
 def sweep(storage: Storage, bus: Any, clock: Any, pace: Pace) -> None:

@@ -64,6 +64,10 @@ class Account(Base):
         self.closed_at, self.restored_to = now, min(restored_to, self.restored_to or restored_to)
         self.compare_at = None
 
+    def can_open(self, now: datetime, after: timedelta) -> bool:
+        """Whether an admin may open it: its list was asked for anew, and nothing that was begun before can be missing in it."""
+        return self.restored_to is not None and self.compare_at is not None and self.is_read(now, after)
+
     def is_read(self, compared_at: datetime | None, after: timedelta) -> bool:
         """Whether a comparison at `compared_at` came so long `after` it was closed that nothing can be missing in the list any more."""
         return self.closed_at is None or (compared_at is not None and compared_at >= self.closed_at + after)

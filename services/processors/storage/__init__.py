@@ -25,6 +25,7 @@ from services.processors.storage.account_rows import (
     note_checked,
     note_compared,
     note_read,
+    open_by_hand,
     open_read,
     read_first,
     wait_for_charges,
@@ -65,7 +66,7 @@ __all__ = [
     "cards_to_forget", "cards_to_warn_of", "claim_check", "claim_comparison", "credentials", "credentials_in_use",
     "delete_account", "drop_old_credentials", "drop_sealing_keys", "due_for_look_up", "failover", "forget_keys", "given_back",
     "given_back_between", "has_credentials", "hold_accounts", "is_used", "lost_account", "make_active", "move",
-    "newest_sealing_key", "note_checked", "note_compared", "note_read", "open_attempts", "open_read", "read_first",
+    "newest_sealing_key", "note_checked", "note_compared", "note_read", "open_attempts", "open_by_hand", "open_read", "read_first",
     "replace_credentials", "run_out", "saved_card", "saved_cards", "sealing_key", "sent_between", "taken_out", "tried_before",
     "wait_for_charges", "wake",
 ]  # fmt: skip

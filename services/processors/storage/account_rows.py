@@ -90,8 +90,9 @@ def claim_comparison(session: Session, account: Account, again: datetime) -> boo
 def note_compared(session: Session, account: Account, now: datetime, again: datetime, differences: int) -> None:
     """Write down when it was compared, when it is due again, and how much did not agree."""
     mine = (Account.practice_id == account.practice_id, Account.id == account.id)
-    seen = {"compared_at": now, "compare_at": again, "differences": differences}
-    session.execute(update(Account).where(*mine).values(**seen))
+    session.execute(update(Account).where(*mine).values(compared_at=now, differences=differences))
+    # one that was closed meanwhile is read anew at once
+    session.execute(update(Account).where(*mine, Account.compare_at.is_not(None)).values(compare_at=again))
 
 
 def hold_accounts(session: Session, practice_id: str) -> None:
@@ -127,6 +128,11 @@ def lost_account(session: Session, practice_id: str, account_id: str) -> Account
     if row is None:
         raise NotFound()
     return row
+
+
+def open_by_hand(session: Session, practice_id: str) -> None:
+    """Something is told to the practice's admins that the lists don't show: none of its accounts opens by itself."""
+    session.execute(update(Account).where(Account.practice_id == practice_id).values(opens_by_hand=True))
 
 
 def read_first(session: Session, practice_id: str, since: datetime) -> None:

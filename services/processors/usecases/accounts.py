@@ -288,7 +288,7 @@ def described(account: Account, room: Room) -> dict:
         "closed_at": account.closed_at,
         "restored_to": account.restored_to,
         "is_read": account.is_read(account.compared_at, room.all_listed_after),
-        "can_open": account.restored_to is not None and account.is_read(room.clock.now(), room.all_listed_after),
+        "can_open": account.can_open(room.clock.now(), room.all_listed_after),
         "webhook_path": f"/webhooks/{account.type}/{account.id}" if adapter.sends_webhooks else None,
         "created_at": account.created_at,
     }

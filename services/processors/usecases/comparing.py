@@ -25,6 +25,7 @@ SOON = timedelta(minutes=5)  # the same, while payments are closed until it is r
 LOOKS_BACK = timedelta(days=2)  # before the last comparison: lists lag, refunds fail late
 LAG = LISTS_LAG
 ORPHAN, ORPHAN_REFUND = "orphan", "orphan_refund"
+ONE_BY_ONE = timedelta(seconds=2)  # between looks that nothing waits for
 AT_ONCE, TURNS = 20, 10  # accounts of one turn, and turns of one run: after a restore all are due
 _OURS = re.compile(r"[0-9a-z]{20}")  # the shape of our references; others belong to other programs of the practice
 
@@ -72,18 +73,23 @@ def _compare(account: Account, room: Room) -> bool:
         if account.restored_to is not None:
             storage.hold_accounts(session, account.practice_id)
             tried = storage.tried_before(session, [line.reference for line in theirs])
-            theirs = [line for line in theirs if line.reference not in tried]
+            theirs = [line for line in theirs if line.status == APPROVED or line.reference not in tried]
         sent = storage.sent_between(session, account.practice_id, account.id, since, until)
         known = {row.reference: row for row in sent} | storage.by_reference(session, [line.reference for line in theirs])
         to_compare = [row for row in sent if since + LAG <= _sent(row) and _booked_by(row) < until - LAG]
         to_wake, differences = differ(to_compare, theirs, known, lost=account.restored_to is not None)
-        _learn_ids(session, room.adapters[account.type], theirs, known)
-        storage.wake(session, to_wake + _that_may_fail_late(session, account, room, since), now)
+        if account.restored_to is not None:
+            _learn_ids(session, room.adapters[account.type], theirs, known)
+        storage.wake(session, to_wake, now)
+        _wake_what_may_fail_late(session, account, room, since)
         for difference in differences:
             _tell(session, account, difference, now)
         storage.note_compared(session, account, now, _next(account, room, now), len(differences))
-        agrees = not _unexplained(differences) and not any(row.status in NOTHING_MOVED for row in to_wake)
-        if account.restored_to and account.is_read(now, room.all_listed_after) and agrees and not account.opens_by_hand:
+        surprises = any(row.status in NOTHING_MOVED for row in to_wake)
+        if account.restored_to and surprises:
+            storage.open_by_hand(session, account.practice_id)  # the books may have lost what is found to have moved money
+        agrees = not _unexplained(differences) and not surprises and not account.opens_by_hand
+        if account.restored_to and account.is_read(now, room.all_listed_after) and agrees:
             log.info("the list of account %s agrees since it was closed", account.id)
             storage.note_read(session, account)
     return True
@@ -115,20 +121,23 @@ def _unexplained(differences: list[Difference]) -> list[Difference]:
     return [one for one in differences if one.kind in (ORPHAN, ORPHAN_REFUND)]
 
 
-def _that_may_fail_late(session: Session, account: Account, room: Room, since: datetime) -> list[Attempt]:
+def _wake_what_may_fail_late(session: Session, account: Account, room: Room, since: datetime) -> None:
     """Refunds from before the span that may have failed meanwhile: each is looked at once a day, whether or not webhooks come."""
     within = room.adapters[account.type].refunds_fail_within
-    return storage.given_back_between(session, account, since - within, since) if within else []
+    if within is not None and account.restored_to is None:
+        for place, row in enumerate(storage.given_back_between(session, account, since - within, since)):
+            storage.wake(session, [row], room.clock.now() + place * ONE_BY_ONE / room.time_scale)  # others have their turn between
 
 
 def _learn_ids(session: Session, adapter: Adapter, theirs: list[Listed], known: dict[str | None, Attempt]) -> None:
-    """The processor's ids of charges that have none here, because our records of them are lost: they are found and given back by these."""
+    """The processor's ids of charges, where our records of them are lost: charges are found and given back by these."""
     for line in sorted(theirs, key=lambda line: line.status != APPROVED):  # of several tries the one that was approved
         row = known.get(line.reference)
-        if row is None or not line.id or not row.kind == line.kind == CHARGE or row.processor_ids or row.status in IN_FLIGHT:
+        if row is None or not line.id or not row.kind == line.kind == CHARGE or row.status in IN_FLIGHT:
             continue
-        if line.status == APPROVED or not row.on_page:  # on a page a declined try ends nothing
-            storage.move(session, row, {"processor_ids": adapter.ids_of(line, row.card_last4)})
+        lacks = adapter.listed_as not in row.processor_ids
+        if lacks and (line.status == APPROVED or not row.on_page):  # on a page a declined try ends nothing
+            storage.move(session, row, {"processor_ids": {**row.processor_ids, **adapter.ids_of(line, row.card_last4)}})
             session.refresh(row)
 
 

@@ -28,7 +28,7 @@ def open_payments(caller: Caller, request: Record, room: Room) -> Told:
         storage.hold_accounts(session, practice_id)
         account = storage.lost_account(session, practice_id, request.processor_id)
         if account.restored_to is not None:
-            if not account.is_read(room.clock.now(), room.all_listed_after):
+            if not account.can_open(room.clock.now(), room.all_listed_after):
                 raise Conflict(
                     "not_compared_yet",
                     "What was begun before the restore may not be in the processor's own list yet. The account's page says when it is.",

@@ -296,6 +296,30 @@ def test_late_money_that_was_returned_is_not_returned_again(tmp_path):
     assert [] == drill.proof()
 
 
+def test_a_payment_that_was_thought_lost_and_is_found_after_the_restore_is_told(tmp_path):
+    """The books never knew of it, and processors believed that nothing was charged: the list says otherwise, and payments stay closed."""
+    drill = Drill(tmp_path)
+    drill.back_up()
+    lost = drill.practice.pay(drill.waiting, ANSWER_LOST)
+    drill.write("update attempts set status = 'not_sent', settled_at = created_at, next_look_up_at = null where id = ?", lost["id"])
+    drill.restore("invoicing")
+    assert [] == drill.found()
+    for _ in range(3):
+        drill.after(LATER)
+    assert (["unbooked"], True) == (drill.found(), bool(drill.account()["closed_at"]))
+    assert "payments_closed" == drill.refused(lambda: drill.practice.pay(drill.waiting))
+
+
+def test_the_ids_of_a_charge_that_was_under_way_are_learned_from_the_list(drill):
+    """The backup holds it half begun, the books have it paid: what is needed to give it back is in the list."""
+    paid = drill.practice.read(drill.open)["payments"][0]["id"]
+    drill.write("update attempts set status = 'sending', processor_ids = '{\"half\": 1}', settled_at = null where id = ?", paid)
+    drill.back_up()
+    drill.restore("processors")
+    drill.after(LATER)
+    assert ("succeeded", []) == (drill.practice.refund(drill.open, 500)["status"], drill.proof())
+
+
 def test_a_refund_that_failed_afterwards_is_booked_back_again(drill, monkeypatch):
     """The books are older than its failure; the news of it will not come again."""
     refund = drill.practice.read(drill.paid)["refunds"][0]
