@@ -77,9 +77,12 @@ class Direct:
 
     def _take_news(self, service: str) -> list[Any]:
         database = Database(self.settings.database_url(service))
-        with database.transaction() as session:
-            rows = session.execute(text("select * from outbox where published_at is null order by id")).mappings().all()
-            session.execute(text("update outbox set published_at = created_at where published_at is null"))
+        try:
+            with database.transaction() as session:
+                rows = session.execute(text("select * from outbox where published_at is null order by id")).mappings().all()
+                session.execute(text("update outbox set published_at = created_at where published_at is null"))
+        finally:
+            database.dispose()
         return list(rows)
 
     def _tell(self, source: str, row: Any) -> int:
@@ -110,3 +113,5 @@ class Direct:
             for value in vars(room).values():
                 if value is not self and callable(close := getattr(value, "close", None)):
                     close()
+                elif isinstance(database := getattr(value, "database", value), Database):
+                    database.dispose()

@@ -29,7 +29,7 @@ MODELS = {
 NOBODYS = {  # tables without a practice, each with why; whoever adds one says so here
     "gateway": {"persons", "sign_in_failures"},  # a person belongs to several practices, and signs in before one is known
     "invoicing": {"inbox"},  # ids of events
-    "processors": {"inbox", "sealing_keys"},  # one key for everybody who seals to processors
+    "processors": {"inbox", "sealing_keys", "restores"},  # one key for everybody who seals to it; a restore is of all at once
     "tax": set(),
     "notifications": {"inbox"},
 }

@@ -1,7 +1,7 @@
 """Ended while it waits for its broker, a service ends: nothing is in hand."""
 
 import os
-import select
+import selectors
 import signal
 import subprocess
 import sys
@@ -21,17 +21,21 @@ def test_a_service_that_waits_for_its_broker_ends_when_it_is_told_to(tmp_path):
     words = [sys.executable, "-W", "ignore", "-m", "deploy", "serve", "tax", "--once"]
     with subprocess.Popen(words, env={**os.environ, **chosen}, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        _says(process.stderr, "waiting for the broker")
-        process.send_signal(signal.SIGTERM)
-        began = time.monotonic()
-        assert 0 == process.wait(10)
-        assert 5 > time.monotonic() - began
+        try:
+            _says(process.stderr, "waiting for the broker")
+            process.send_signal(signal.SIGTERM)
+            began = time.monotonic()
+            assert 0 == process.wait(10)
+            assert 5 > time.monotonic() - began
+        finally:
+            process.kill()
 
 
 def _says(stream, words: str, within: float = 30.0) -> None:
     until = time.monotonic() + within
-    while time.monotonic() < until:
-        ready, _, _ = select.select([stream], [], [], 1.0)
-        if ready and words in stream.readline():
-            return
+    with selectors.DefaultSelector() as selector:  # `select` takes no file descriptor above 1023
+        selector.register(stream, selectors.EVENT_READ)
+        while time.monotonic() < until:
+            if selector.select(1.0) and words in stream.readline():
+                return
     raise AssertionError(f"it never said {words!r}")

@@ -130,11 +130,18 @@ class Drill:
 
 
 @pytest.fixture
-def drill(tmp_path):
+def morning(tmp_path):
+    """The drill before its backup."""
     drill = Drill(tmp_path)
-    drill.back_up()
-    drill.go_on()
-    return drill
+    yield drill
+    drill.house.close()
+
+
+@pytest.fixture
+def drill(morning):
+    morning.back_up()
+    morning.go_on()
+    return morning
 
 
 def test_without_a_word_a_restored_system_charges_twice(drill):
@@ -204,9 +211,9 @@ def test_said_twice_it_is_entered_once(drill):
     assert (before, ["unbooked"]) == (drill.proof(), drill.found())
 
 
-def test_what_was_not_sent_by_the_restored_records_is_never_sent_again(tmp_path, monkeypatch):
+def test_what_was_not_sent_by_the_restored_records_is_never_sent_again(morning, monkeypatch):
     """A refund that waited for its charge to settle was given back after the backup: it is looked up, not sent."""
-    drill = Drill(tmp_path)
+    drill = morning
     with monkeypatch.context() as earlier:
         earlier.setattr(drill.adapter(), "refund", lambda *_: Outcome(NOT_SETTLED), raising=False)
         waits = drill.practice.refund(drill.paid, 700)
@@ -248,9 +255,9 @@ def test_cut_short_nothing_opens_before_it_is_run_again(drill, monkeypatch):
     assert "action_not_allowed" == drill.refused(lambda: drill.practice.pay(drill.open))
 
 
-def test_a_payment_that_was_followed_by_another_lets_it_go_first(tmp_path):
+def test_a_payment_that_was_followed_by_another_lets_it_go_first(morning):
     """In the older books the first is still live; it was given up and the second was paid: neither is charged nor given back again."""
-    drill = Drill(tmp_path)
+    drill = morning
     first = drill.practice.pay(drill.waiting, ASKS_PAYER)
     drill.back_up()
     drill.practice.do(Invoicing.cancel_payment, drill.practice.cleo, payment_id=first["id"])
@@ -263,9 +270,9 @@ def test_a_payment_that_was_followed_by_another_lets_it_go_first(tmp_path):
     assert ("paid", 0, booked, []) == (read["status"], read["amount_refunded"], drill.books(), drill.proof())
 
 
-def test_a_second_payment_that_still_waits_is_entered_and_waits(tmp_path):
+def test_a_second_payment_that_still_waits_is_entered_and_waits(morning):
     """The payer may be at the bank with it: the invoice is not payable another way meanwhile."""
-    drill = Drill(tmp_path)
+    drill = morning
     first = drill.practice.pay(drill.waiting, ASKS_PAYER)
     drill.back_up()
     drill.practice.do(Invoicing.cancel_payment, drill.practice.cleo, payment_id=first["id"])
@@ -276,9 +283,9 @@ def test_a_second_payment_that_still_waits_is_entered_and_waits(tmp_path):
     assert "payment_in_progress" == drill.refused(lambda: drill.practice.pay(drill.waiting))
 
 
-def test_late_money_that_was_returned_is_not_returned_again(tmp_path):
+def test_late_money_that_was_returned_is_not_returned_again(morning):
     """Believed lost, then another way was found to pay a part, then it came after all and the rest went back: only processors knows."""
-    drill = Drill(tmp_path)
+    drill = morning
     lost = drill.practice.pay(drill.waiting, ANSWER_LOST)
     drill.write("update attempts set status = 'not_sent', settled_at = created_at, next_look_up_at = null where id = ?", lost["id"])
     drill.house.after(60)
@@ -296,9 +303,9 @@ def test_late_money_that_was_returned_is_not_returned_again(tmp_path):
     assert [] == drill.proof()
 
 
-def test_a_payment_that_was_thought_lost_and_is_found_after_the_restore_is_told(tmp_path):
+def test_a_payment_that_was_thought_lost_and_is_found_after_the_restore_is_told(morning):
     """The books never knew of it, and processors believed that nothing was charged: the list says otherwise, and payments stay closed."""
-    drill = Drill(tmp_path)
+    drill = morning
     drill.back_up()
     lost = drill.practice.pay(drill.waiting, ANSWER_LOST)
     drill.write("update attempts set status = 'not_sent', settled_at = created_at, next_look_up_at = null where id = ?", lost["id"])

@@ -9,7 +9,9 @@ from tests.house import House, Practice
 
 @pytest.fixture
 def house(tmp_path):
-    return House(tmp_path, datetime(2026, 6, 15, 12, 0, tzinfo=UTC))
+    made = House(tmp_path, datetime(2026, 6, 15, 12, 0, tzinfo=UTC))
+    yield made
+    made.close()
 
 
 @pytest.fixture
