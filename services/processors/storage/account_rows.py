@@ -119,7 +119,7 @@ def open_read(session: Session, practice_id: str) -> None:
     half_done = select(Restore.said_at).where(Restore.done_at.is_(None))
     if session.scalar(waits.limit(1)) is None and session.scalar(half_done.limit(1)) is None:
         shown_or_read = or_(Account.hidden_at.is_(None), Account.restored_to.is_(None))
-        session.execute(update(Account).where(mine, Account.closed_at.is_not(None), shown_or_read).values(closed_at=None))
+        session.execute(update(Account).where(mine, shown_or_read).values(closed_at=None, opens_by_hand=False))
 
 
 def lost_account(session: Session, practice_id: str, account_id: str) -> Account:
