@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from services.processors.model import Account
 from services.processors.orders import CHARGE, REFUND
 from services.processors.usecases import comparing
 from shared.contracts.processors import Processors
@@ -407,6 +408,9 @@ def test_a_page_whose_record_was_lost_is_found_by_what_was_paid_on_it(page):
     page.pays(said)
     page.desk.stand(said.payment_id, status="unknown", processor_ids={}, next_action=None, expires_at=None, next_look_up_at=None)
     assert "unknown" == page.desk.cancel(said.payment_id).status
+    now = page.desk.room.clock.now()
+    with page.desk.room.database.transaction() as session:
+        session.get(Account, (page.desk.practice_id, page.desk.account.id)).close(now, now)
     page.desk.room.clock.at += timedelta(hours=1)
     assert 1 == comparing.compare_due(page.desk.room)
     page.desk.after(0)
